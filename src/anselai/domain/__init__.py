@@ -1,0 +1,1 @@
+"""The centre: standard library only, no I/O, never reads the clock."""

@@ -1,0 +1,199 @@
+"""One tree of errors. Each leaf has a stable code; none knows of HTTP."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+
+class AnselError(Exception):
+    """Anything that AnselAI itself refuses or cannot do. The message is a sentence for a person, without secrets."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with an input: `path` is its field in the wire's spelling (`tokenExpiresAt`), or empty."""
+
+    path: str
+    message: str
+
+
+class InvalidInput(AnselError):
+    """The input breaks a rule; `problems` says where and which."""
+
+    code = "VALIDATION_ERROR"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{p.path}: {p.message}" if p.path else p.message for p in self.problems))
+
+    @classmethod
+    def of(cls, path: str, message: str) -> "InvalidInput":
+        return cls([Problem(path, message)])
+
+
+class UnknownPlatform(AnselError):
+    code = "UNKNOWN_PLATFORM"
+
+    def __init__(self, platform: str, known: Sequence[str]) -> None:
+        super().__init__(f"There is no platform {platform!r}. Known are: {', '.join(sorted(known))}.")
+
+
+class ConnectionExists(AnselError):
+    code = "CONNECTION_EXISTS"
+
+    def __init__(self, platform: str) -> None:
+        super().__init__(f"{platform} is connected already. Change it with PUT, or remove it first.")
+
+
+class ConnectionNotFound(AnselError):
+    code = "CONNECTION_NOT_FOUND"
+
+    def __init__(self, platform: str) -> None:
+        super().__init__(f"{platform} is not connected. Connect it first.")
+
+
+class ConnectionChanged(AnselError):
+    """A compare-and-swap on the connection's version was lost."""
+
+    code = "CONNECTION_CHANGED"
+
+    def __init__(self, platform: str) -> None:
+        super().__init__(f"The {platform} connection was changed by somebody else meanwhile. Read it again and repeat.")
+
+
+class NoRefreshToken(AnselError):
+    code = "NO_REFRESH_TOKEN"
+
+    def __init__(self, platform: str) -> None:
+        super().__init__(f"No refresh token is stored for {platform}. Connect it again to get new tokens.")
+
+
+class RefreshInProgress(AnselError):
+    """Another process is refreshing this connection's token and did not finish in the time we wait."""
+
+    code = "REFRESH_IN_PROGRESS"
+
+    def __init__(self, platform: str) -> None:
+        super().__init__(f"The {platform} token is being refreshed by another process. Try again in a few seconds.")
+
+
+class NotFound(AnselError):
+    """Something addressed by an id does not exist: a job, a schedule, a page."""
+
+    code = "NOT_FOUND"
+
+
+class TokenUnreadable(AnselError):
+    """A sealed token was refused: tampered with, moved from another row, or sealed with a key we do not have."""
+
+    code = "TOKEN_UNREADABLE"
+
+    def __init__(self) -> None:
+        super().__init__("The stored token cannot be opened with the key in use. Connect the platform again.")
+
+
+class LeaseLost(AnselError):
+    """A run tried to write although its fencing token is no longer the current one."""
+
+    code = "LEASE_LOST"
+
+    def __init__(self) -> None:
+        super().__init__("This run lost its lease; another worker has the job now.")
+
+
+class StoreUnavailable(AnselError):
+    code = "STORE_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("The database does not answer. Nothing was changed; try again shortly.")
+
+
+class SchemaBehind(AnselError):
+    code = "SCHEMA_BEHIND"
+
+    def __init__(self, current: str | None, wanted: str) -> None:
+        super().__init__(
+            f"The database schema is at {current or 'nothing yet'}, this version needs {wanted}. Run: anselai migrate"
+        )
+
+
+class SchemaUnknown(AnselError):
+    code = "SCHEMA_UNKNOWN"
+
+    def __init__(self, current: str) -> None:
+        super().__init__(f"The database schema is at {current}, which this version does not know. Upgrade AnselAI.")
+
+
+class InvalidSettings(AnselError):
+    code = "INVALID_SETTINGS"
+
+
+class EmbeddedDatabaseFailed(AnselError):
+    code = "EMBEDDED_DATABASE_FAILED"
+
+
+class FailureClass(StrEnum):
+    """Why a platform call failed, as far as it decides what happens next."""
+
+    TRANSIENT = "transient"
+    RATE_LIMITED = "rate_limited"
+    AUTH = "auth"
+    PERMANENT = "permanent"
+    BUG = "bug"
+
+
+class PlatformFailure(AnselError):
+    """What a platform client raises. Raise a subclass; anything else that a client raises counts as a bug of it."""
+
+    code = "PLATFORM_FAILURE"
+    failure_class: ClassVar[FailureClass] = FailureClass.BUG
+
+
+class TransientFailure(PlatformFailure):
+    """Worth trying again: a time-out, a 5xx, a broken connection."""
+
+    code = "PLATFORM_UNAVAILABLE"
+    failure_class = FailureClass.TRANSIENT
+
+
+class RateLimited(PlatformFailure):
+    """The platform asks us to wait; `retry_after` is how long it said, if it did."""
+
+    code = "PLATFORM_RATE_LIMITED"
+    failure_class = FailureClass.RATE_LIMITED
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class AuthFailure(PlatformFailure):
+    """The platform refuses the token: expired, revoked, or without the scopes."""
+
+    code = "PLATFORM_AUTH"
+    failure_class = FailureClass.AUTH
+
+
+class PermanentFailure(PlatformFailure):
+    """Trying again cannot help: the request itself is refused."""
+
+    code = "PLATFORM_REFUSED"
+    failure_class = FailureClass.PERMANENT
+
+
+class PlatformNotConfigured(PermanentFailure):
+    code = "PLATFORM_NOT_CONFIGURED"
+
+    def __init__(self, platform: str, missing: Sequence[str]) -> None:
+        super().__init__(f"{platform} needs these settings: {', '.join(missing)}. Set them in .env and start again.")
+
+
+class ClientBug(PlatformFailure):
+    """A platform client raised something unforeseen or returned nonsense."""
+
+    code = "PLATFORM_CLIENT_BUG"
+    failure_class = FailureClass.BUG

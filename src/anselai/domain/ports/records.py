@@ -1,0 +1,30 @@
+"""Where the records that a sync brings in are kept."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Protocol
+
+from anselai.domain.insights import BusinessFigures, Period, PlatformFigures
+from anselai.domain.records import Record
+from anselai.domain.sync_job import JobLease
+
+
+class Records(Protocol):
+    """The records of every studio. Each method is one transaction; all raise StoreUnavailable."""
+
+    @abstractmethod
+    async def store(self, lease: JobLease, records: Sequence[Record], cursor: str | None) -> int:
+        """Upsert records by their natural keys and move the job's cursor, together; how many rows really changed.
+
+        A record whose `as_of` is older than the stored one changes nothing, nor does an equal one. Content and
+        campaigns that are mentioned by a metric must be stored already or be in the same call. Raises LeaseLost when
+        the fencing token is old, InvalidInput when a record refers to a parent that is not there.
+        """
+
+    @abstractmethod
+    async def platform_figures(self, studio: str, period: Period) -> Sequence[PlatformFigures]:
+        """The figures of every platform that has data in the period, sorted by platform."""
+
+    @abstractmethod
+    async def business_figures(self, studio: str, period: Period) -> BusinessFigures:
+        """Inquiries, bookings, revenue and reviews of the studio."""
