@@ -93,5 +93,9 @@ class PlatformConnection:
     ) -> "PlatformConnection":
         return replace(self, status=status, last_error_code=code, last_error=reason, updated_at=now)
 
+    def status_at(self, now: datetime) -> ConnectionStatus:
+        """The status as a person should see it: an access token past its expiry is expired, whoever noticed it."""
+        return ConnectionStatus.EXPIRED if self.expires_within(timedelta(), now) else self.status
+
     def expires_within(self, margin: timedelta, now: datetime) -> bool:
         return self.token_expires_at is not None and self.token_expires_at <= now + margin

@@ -49,8 +49,12 @@ class Connections(Protocol):
         """
 
     @abstractmethod
-    async def end_refresh(self, owner: UUID, connection: PlatformConnection) -> PlatformConnection:
-        """Store what the refresh led to, and give the right back, together; as `replace` does.
+    async def end_refresh(
+        self, owner: UUID, before: PlatformConnection, after: PlatformConnection
+    ) -> PlatformConnection:
+        """Store what the refresh led to, and give the right back, together; the result is what is stored then.
 
-        Raises ConnectionChanged when the version moved on or the right is somebody else's by now.
+        Tokens, expiry, scopes, status and error are replaced if the stored sealed tokens are still those of `before`:
+        whatever else changed meanwhile stays. Otherwise nothing but the right is given back, and ConnectionChanged
+        raised. A right that ran out and is somebody else's by now is left to them. Raises ConnectionNotFound.
         """

@@ -1,0 +1,1 @@
+"""The use cases: standard library and domain only."""

@@ -1,0 +1,88 @@
+"""The jobs that this process is running, and the limits that it holds them to."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from anselai.application.sync_runner import RunProgress
+from anselai.domain.errors import ClientBug, LeaseLost, TransientFailure
+from anselai.domain.sync_job import ClaimedJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLimits:
+    """How much one worker does at once, and for how long. `stop_grace` is what running jobs get at shutdown."""
+
+    concurrency: int = 100
+    lease: timedelta = timedelta(seconds=60)
+    run_limit: timedelta = timedelta(minutes=30)
+    no_progress_limit: timedelta = timedelta(minutes=5)
+    cancel_grace: timedelta = timedelta(seconds=5)
+    stop_grace: timedelta = timedelta(seconds=20)
+    idle_poll: timedelta = timedelta(seconds=1)
+
+
+class Released(Exception):
+    """Not an error: the worker stops and gives the job back."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class RunningJob:
+    """One job under way. Instants are seconds of the monotonic clock."""
+
+    claimed: ClaimedJob
+    progress: RunProgress
+    started_at: float
+    held_until: float
+    task: "asyncio.Task[None] | None" = None
+    ending: Exception | None = None
+    cancelled_at: float | None = None
+
+    @property
+    def id(self) -> UUID:
+        return self.claimed.job.id
+
+    def cancel(self, reason: Exception, now: float) -> None:
+        """Ask the run to end. Asking again changes nothing."""
+        if self.cancelled_at is None and self.task is not None:
+            self.ending, self.cancelled_at = reason, now
+            self.task.cancel()
+
+
+@dataclass(slots=True, kw_only=True)
+class RunningJobs:
+    """`stuck` are runs that ignored their cancellation: their result is told, but each keeps its place occupied."""
+
+    limits: WorkerLimits
+    jobs: dict[UUID, RunningJob] = field(default_factory=dict)
+    stuck: set[RunningJob] = field(default_factory=set)
+
+    @property
+    def free(self) -> int:
+        return self.limits.concurrency - len(self.jobs) - len(self.stuck)
+
+    def over_a_limit(self, now: float) -> list[tuple[RunningJob, Exception]]:
+        """The runs that have to end, each with why."""
+        return [(each, why) for each in self.jobs.values() if (why := self._why_end(each, now)) is not None]
+
+    def ignoring_cancellation(self, now: float) -> list[RunningJob]:
+        grace = self.limits.cancel_grace.total_seconds()
+        return [
+            each for each in self.jobs.values() if each.cancelled_at is not None and now > each.cancelled_at + grace
+        ]
+
+    def _why_end(self, running: RunningJob, now: float) -> Exception | None:
+        limits = self.limits
+        if now >= running.held_until:
+            return LeaseLost()
+        if now - running.started_at > limits.run_limit.total_seconds():
+            return TransientFailure(f"The run was stopped at its limit of {limits.run_limit}.")
+        if now - running.progress.progressed_at > limits.no_progress_limit.total_seconds():
+            return TransientFailure(f"The run was stopped: nothing came in for {limits.no_progress_limit}.")
+        return None
+
+
+def ignored_cancellation(running: RunningJob) -> ClientBug:
+    reason = f" ({running.ending})" if running.ending is not None else ""
+    return ClientBug(f"The platform client ignored its cancellation{reason}; its place stays occupied until it ends.")

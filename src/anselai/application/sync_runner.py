@@ -1,0 +1,202 @@
+"""Runs one claimed job: fresh token, fetch, checkpoint by checkpoint, and the result of the attempt."""
+
+import random
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from anselai.application.token_refresh import TokenRefresher
+from anselai.application.token_vault import TokenVault
+from anselai.domain import retry
+from anselai.domain.connection import ConnectionStatus, Credentials, PlatformConnection
+from anselai.domain.errors import (
+    AnselError,
+    AuthFailure,
+    ClientBug,
+    ConnectionNotFound,
+    FailureClass,
+    LeaseLost,
+    NoRefreshToken,
+    PlatformFailure,
+    RateLimited,
+    RefreshInProgress,
+    StoreUnavailable,
+    TokenUnreadable,
+    UnknownPlatform,
+)
+from anselai.domain.ports.clock import Clock
+from anselai.domain.ports.platform_client import Batch, FetchRequest, PlatformClient, Platforms
+from anselai.domain.ports.records import Records
+from anselai.domain.records import RECORD_TYPES
+from anselai.domain.sync_job import AttemptResult, ClaimedJob, Outcome
+
+LONGEST_MESSAGE = 500
+
+
+class Stalled(ClientBug):
+    """A client said that more was to come, but its cursor did not move: going on would repeat itself for ever."""
+
+    code = "SYNC_STALLED"
+
+
+@dataclass(slots=True, kw_only=True)
+class RunProgress:
+    """How far a run has come: written by the run, read by whoever watches over its limits."""
+
+    cursor: str | None
+    progressed_at: float
+    records: int = 0
+    api_calls: int = 0
+    simulated: bool = False
+    batches_stored: int = 0
+    credentials: Credentials | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRunner:
+    """Runs jobs, whatever a platform client does: it may raise, return nonsense, or be cancelled."""
+
+    platforms: Platforms
+    records: Records
+    refresher: TokenRefresher
+    vault: TokenVault
+    clock: Clock
+
+    def progress_of(self, claimed: ClaimedJob) -> RunProgress:
+        return RunProgress(cursor=claimed.job.cursor, progressed_at=self.clock.monotonic())
+
+    async def run(self, claimed: ClaimedJob, progress: RunProgress) -> AttemptResult:
+        """The result of the attempt. Raises LeaseLost when the job is somebody else's by now: then there is none."""
+        try:
+            await self._sync(claimed, progress)
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001  foreign code runs in here: nothing it raises may end the daemon
+            return self.failed(claimed, progress, error)
+        return AttemptResult(
+            lease=claimed.job.lease,
+            outcome=Outcome.SUCCEEDED,
+            records=progress.records,
+            api_calls=progress.api_calls,
+            simulated=progress.simulated,
+        )
+
+    def failed(self, claimed: ClaimedJob, progress: RunProgress, error: Exception) -> AttemptResult:
+        """What becomes of an attempt that ended with this error."""
+        job = claimed.job
+        failure_class = _class_of(error)
+        code, message = _told(error)
+        decision = retry.after_failure(
+            failure_class,
+            so_far=retry.Failures(without_progress=job.failures, with_progress=job.partial_failures),
+            made_progress=progress.batches_stored > 0,
+            retry_after=error.retry_after if isinstance(error, RateLimited) else None,
+            jitter=random.random(),  # noqa: S311  jitter, not a secret
+        )
+        result = AttemptResult(
+            lease=job.lease,
+            outcome=Outcome.RETRYING,
+            records=progress.records,
+            api_calls=progress.api_calls,
+            simulated=progress.simulated,
+            failures=decision.failures.without_progress,
+            partial_failures=decision.failures.with_progress,
+            error_class=failure_class,
+            error_code=code,
+            error_message=self.vault.scrub(message, progress.credentials)[:LONGEST_MESSAGE],
+        )
+        if isinstance(decision, retry.Retry):
+            return replace(result, retry_in=decision.delay)
+        expired = failure_class is FailureClass.AUTH
+        return replace(
+            result,
+            outcome=Outcome.STALLED if isinstance(error, Stalled) else Outcome.FAILED,
+            connection_status=ConnectionStatus.EXPIRED if expired else ConnectionStatus.ERROR,
+        )
+
+    async def _sync(self, claimed: ClaimedJob, progress: RunProgress) -> None:
+        client = self.platforms.get(claimed.job.key.platform)
+        connection = await self._with_a_living_token(claimed.connection)
+        try:
+            await self._fetch(client, claimed, connection, progress)
+        except AuthFailure:
+            try:
+                renewed = await self.refresher.refresh(connection.key, seen=connection)
+            except NoRefreshToken:
+                renewed = None
+            if renewed is None:
+                raise
+            await self._fetch(client, claimed, renewed, progress)
+
+    async def _with_a_living_token(self, connection: PlatformConnection) -> PlatformConnection:
+        connection = await self.refresher.fresh(connection)
+        if connection.status_at(self.clock.now()) is ConnectionStatus.EXPIRED:
+            raise AuthFailure("The access token has expired and there is no refresh token. Connect the platform again.")
+        return connection
+
+    async def _fetch(
+        self, client: PlatformClient, claimed: ClaimedJob, connection: PlatformConnection, progress: RunProgress
+    ) -> None:
+        progress.credentials = self.vault.open_credentials(connection)
+        request = FetchRequest(
+            key=connection.key,
+            account_id=connection.account_id,
+            frequency=claimed.job.frequency,
+            credentials=progress.credentials,
+            cursor=progress.cursor,
+            now=self.clock.now(),
+        )
+        more_promised = False
+        async with aclosing(_stream(client, request)) as batches:
+            async for batch in batches:
+                more_promised = _checked(batch, progress.cursor).has_more
+                await self._store(claimed, batch, progress)
+        if more_promised:
+            raise ClientBug(f"The {client.info.label} client promised more and then ended its stream.")
+
+    async def _store(self, claimed: ClaimedJob, batch: Batch, progress: RunProgress) -> None:
+        progress.api_calls += batch.api_calls
+        progress.simulated = progress.simulated or batch.simulated
+        if batch.records or batch.cursor != progress.cursor:
+            await self.records.store(claimed.job.lease, batch.records, batch.cursor)
+            progress.records += len(batch.records)
+            progress.batches_stored += 1
+            progress.cursor = batch.cursor
+        progress.progressed_at = self.clock.monotonic()
+
+
+def _stream(client: PlatformClient, request: FetchRequest) -> AsyncGenerator[Batch]:
+    stream = client.fetch(request)
+    if not isinstance(stream, AsyncGenerator):
+        raise ClientBug(f"The {client.info.label} client's fetch is no asynchronous generator.")
+    return stream
+
+
+def _checked(batch: object, cursor: str | None) -> Batch:
+    """The batch, if it is one. Its type is what a plug-in claims, not what it does: hence the checks."""
+    if not isinstance(batch, Batch) or not all(isinstance(each, RECORD_TYPES) for each in batch.records):
+        raise ClientBug(f"The platform client returned {type(batch).__name__} where a Batch of records was due.")
+    if batch.cursor is not None and not isinstance(batch.cursor, str):
+        raise ClientBug("The platform client returned a cursor that is not text.")
+    if batch.has_more and batch.cursor == cursor:
+        raise Stalled("The sync made no progress: the platform promised more, but its cursor did not move.")
+    return batch
+
+
+def _class_of(error: Exception) -> FailureClass:
+    """What a client raises unforeseen, and whatever else we did not think of, counts as a bug: it is not repeated."""
+    match error:
+        case PlatformFailure():
+            return error.failure_class
+        case StoreUnavailable() | RefreshInProgress() | TimeoutError():
+            return FailureClass.TRANSIENT
+        case TokenUnreadable() | UnknownPlatform() | ConnectionNotFound():
+            return FailureClass.PERMANENT
+    return FailureClass.BUG
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """The code and the sentence for the log."""
+    if isinstance(error, AnselError):
+        return error.code, str(error)
+    return ClientBug.code, f"The platform client failed with {type(error).__name__}: {error}"

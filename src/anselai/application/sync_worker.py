@@ -1,0 +1,294 @@
+"""A scheduler daemon's work: plan due slots, claim jobs, run them, write how they went, and stop in order."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from anselai.application.running_jobs import Released, RunningJob, RunningJobs, WorkerLimits, ignored_cancellation
+from anselai.application.slot_planner import SlotPlanner
+from anselai.application.sync_runner import SyncRunner
+from anselai.domain.errors import AnselError, LeaseLost, StoreUnavailable
+from anselai.domain.ports.clock import Clock
+from anselai.domain.ports.jobs import SyncJobs
+from anselai.domain.ports.schedules import Schedules
+from anselai.domain.ports.workers import Workers
+from anselai.domain.sync_job import AttemptResult, ClaimedJob, Outcome
+
+T = TypeVar("T")
+log = logging.getLogger("anselai.worker")
+
+WATCH_EVERY = 0.5  # seconds
+BEAT_EVERY = 10.0
+RECLAIM_EVERY = 5.0
+RECLAIM_BATCH = 500
+PRUNE_EVERY = 600.0
+PRUNE_BATCH = 5000
+KEEP_JOBS = timedelta(days=30)
+KEEP_LOG = timedelta(days=90)
+
+
+@dataclass(slots=True, kw_only=True)
+class SyncWorker:
+    """Any number of workers share one store; each can be killed at any time. One object runs once."""
+
+    id: UUID
+    host: str
+    pid: int
+    jobs: SyncJobs
+    schedules: Schedules
+    workers: Workers
+    planner: SlotPlanner
+    runner: SyncRunner
+    clock: Clock
+    limits: WorkerLimits = field(default_factory=WorkerLimits)
+    running: RunningJobs = field(init=False)
+    results: list[AttemptResult] = field(init=False, default_factory=list)
+    results_came: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    place_is_free: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.running = RunningJobs(limits=self.limits)
+
+    async def run(self) -> None:
+        """Work until `stop` is called, then let running jobs finish within the grace time or give them back."""
+        await self._surviving(self._beat)
+        loops = [
+            asyncio.create_task(self._plan_loop(), name="plan"),
+            asyncio.create_task(self._claim_loop(), name="claim"),
+        ]
+        background = [
+            asyncio.create_task(self._watch_loop(), name="watch"),
+            asyncio.create_task(self._finish_loop(), name="finish"),
+        ]
+        try:
+            await asyncio.gather(*loops)
+            await self._let_jobs_finish()
+        finally:
+            for task in (*loops, *background):
+                task.cancel()
+            await asyncio.gather(*loops, *background, return_exceptions=True)
+            await self._surviving(self._leave)
+
+    def stop(self) -> None:
+        """Claim nothing more, and let `run` come to its end."""
+        self.stopping.set()
+
+    async def drain(self) -> int:
+        """Plan and run everything that is due now, and return how many attempts that were. For tests and tools."""
+        attempts = 0
+        while True:
+            while await self.planner.tick():
+                pass
+            claimed = await self.jobs.claim(self.id, self.limits.concurrency, self.limits.lease)
+            if not claimed:
+                return attempts
+            attempts += len(claimed)
+            for each in claimed:
+                self._start(each)
+            while self.running.jobs:
+                await self._until(self.results_came)
+                await self._flush()
+
+    async def _plan_loop(self) -> None:
+        while not self.stopping.is_set():
+            if await self._surviving(self.planner.tick):
+                continue
+            await self._sleep_until_due(self.schedules.next_due_at)
+
+    async def _claim_loop(self) -> None:
+        while not self.stopping.is_set():
+            if self.running.free <= 0:
+                self.place_is_free.clear()
+                await self._until(self.place_is_free)
+                continue
+            if not await self._surviving(self._claim):
+                await self._sleep_until_due(self.jobs.next_run_at)
+
+    async def _claim(self) -> int:
+        claimed_at = self.clock.monotonic()
+        claimed = await self.jobs.claim(self.id, self.running.free, self.limits.lease)
+        for each in claimed:
+            self._start(each, claimed_at)
+        return len(claimed)
+
+    def _start(self, claimed: ClaimedJob, claimed_at: float | None = None) -> None:
+        now = self.clock.monotonic() if claimed_at is None else claimed_at
+        running = RunningJob(
+            claimed=claimed,
+            progress=self.runner.progress_of(claimed),
+            started_at=now,
+            held_until=now + self.limits.lease.total_seconds(),
+        )
+        self.running.jobs[running.id] = running
+        running.task = asyncio.create_task(self._run(running))
+
+    async def _run(self, running: RunningJob) -> None:
+        try:
+            result: AttemptResult | None = await self.runner.run(running.claimed, running.progress)
+        except LeaseLost:
+            result = None
+        except asyncio.CancelledError:
+            result = self._result_of_cancelled(running)
+        if running in self.running.stuck:
+            self.running.stuck.discard(running)  # its result was told when it was found stuck
+            self.place_is_free.set()
+        else:
+            self._ended(running, result)
+
+    def _result_of_cancelled(self, running: RunningJob) -> AttemptResult | None:
+        match running.ending:
+            case None | LeaseLost():
+                return None
+            case Released():
+                progress = running.progress
+                return AttemptResult(
+                    lease=running.claimed.job.lease,
+                    outcome=Outcome.RELEASED,
+                    records=progress.records,
+                    api_calls=progress.api_calls,
+                    simulated=progress.simulated,
+                    failures=running.claimed.job.failures,
+                    partial_failures=running.claimed.job.partial_failures,
+                    error_message="The scheduler stopped and gave the job back.",
+                )
+        return self.runner.failed(running.claimed, running.progress, running.ending)
+
+    def _ended(self, running: RunningJob, result: AttemptResult | None) -> None:
+        if result is None:
+            log.warning("A %s sync lost its lease; another worker goes on.", running.claimed.job.key.platform)
+            self.running.jobs.pop(running.id, None)
+            self.place_is_free.set()
+        else:
+            self.results.append(result)
+        self.results_came.set()
+
+    async def _finish_loop(self) -> None:
+        while True:
+            await self.results_came.wait()
+            await self._surviving(self._flush)
+
+    async def _flush(self) -> None:
+        """Write the results that are there, in one transaction. What cannot be written is kept for the next time."""
+        self.results_came.clear()
+        batch = self.results[:]
+        if not batch:
+            return
+        try:
+            accepted = await self.jobs.finish(batch)
+        except BaseException:
+            self.results_came.set()
+            raise
+        del self.results[: len(batch)]
+        for result in batch:
+            running = self.running.jobs.pop(result.lease.job_id, None)
+            if running is not None and running.task is not None and not running.task.done():
+                self.running.stuck.add(running)
+            if result.lease.job_id not in accepted:
+                log.warning("The result of a run came too late: its lease was lost.")
+        self.place_is_free.set()
+
+    async def _watch_loop(self) -> None:
+        """Keep leases alive, hold runs to their limits, tell that we live, bring back what others left behind."""
+        renew_every = self.limits.lease.total_seconds() / 3
+        chores: list[tuple[float, Callable[[], Awaitable[object]]]] = [
+            (renew_every, self._renew),
+            (BEAT_EVERY, self._beat),
+            (RECLAIM_EVERY, self._reclaim),
+            (PRUNE_EVERY, self._prune),
+        ]
+        due = [self.clock.monotonic() + every * random.random() for every, _ in chores]  # noqa: S311
+        while True:
+            await asyncio.sleep(WATCH_EVERY)
+            self._hold_to_limits()
+            for place, (every, chore) in enumerate(chores):
+                if self.clock.monotonic() >= due[place]:
+                    due[place] = self.clock.monotonic() + every
+                    await self._surviving(chore)
+
+    def _hold_to_limits(self) -> None:
+        now = self.clock.monotonic()
+        for running, why in self.running.over_a_limit(now):
+            running.cancel(why, now)
+        for running in self.running.ignoring_cancellation(now):
+            bug = ignored_cancellation(running)
+            log.error("%s: %s", running.claimed.job.key.platform, bug)
+            self.running.stuck.add(running)
+            if isinstance(running.ending, LeaseLost):
+                self.running.jobs.pop(running.id, None)
+            else:
+                self._ended(running, self.runner.failed(running.claimed, running.progress, bug))
+                running.cancelled_at = None
+
+    async def _renew(self) -> None:
+        asked_at = self.clock.monotonic()
+        held = [each for each in self.running.jobs.values() if each.cancelled_at is None]
+        if not held:
+            return
+        renewed = await self.jobs.renew([each.claimed.job.lease for each in held], self.limits.lease)
+        for each in held:
+            if each.id in renewed:
+                each.held_until = asked_at + self.limits.lease.total_seconds()
+            elif each.id in self.running.jobs:
+                each.cancel(LeaseLost(), self.clock.monotonic())
+
+    async def _beat(self) -> None:
+        await self.workers.beat(self.id, self.host, self.pid)
+
+    async def _leave(self) -> None:
+        await self.workers.leave(self.id)
+
+    async def _reclaim(self) -> None:
+        if reclaimed := await self.jobs.reclaim(RECLAIM_BATCH):
+            log.warning("%d abandoned syncs came back into the queue.", reclaimed)
+
+    async def _prune(self) -> None:
+        await self.jobs.prune(KEEP_JOBS, KEEP_LOG, PRUNE_BATCH)
+
+    async def _let_jobs_finish(self) -> None:
+        deadline = self.clock.monotonic() + self.limits.stop_grace.total_seconds()
+        released = False
+        while self.running.jobs and self.clock.monotonic() < deadline + 2 * self.limits.cancel_grace.total_seconds():
+            if not released and self.clock.monotonic() >= deadline:
+                released = True
+                for running in tuple(self.running.jobs.values()):
+                    running.cancel(Released(), self.clock.monotonic())
+            await asyncio.sleep(0.01)
+
+    async def _sleep_until_due(self, next_at: Callable[[], Awaitable[datetime | None]]) -> None:
+        due_at = await self._surviving(next_at)
+        wait = self.limits.idle_poll
+        if isinstance(due_at, datetime):
+            wait = max(min(wait, due_at - self.clock.now()), timedelta(milliseconds=1))
+        woken = asyncio.create_task(self._surviving(lambda: self.jobs.wait_for_work(wait)))
+        stopped = asyncio.create_task(self.stopping.wait())
+        await asyncio.wait({woken, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (woken, stopped):
+            task.cancel()
+        await asyncio.gather(woken, stopped, return_exceptions=True)
+
+    async def _until(self, event: asyncio.Event) -> None:
+        """Wait for the event, or for `stop`, at most for one poll."""
+        try:
+            async with asyncio.timeout(self.limits.idle_poll.total_seconds()):
+                await event.wait()
+        except TimeoutError:
+            return
+
+    async def _surviving(self, act: Callable[[], Awaitable[T]]) -> T | None:
+        """The result of the act, or None after a pause when it failed: the daemon outlives its database and its bugs."""
+        try:
+            return await act()
+        except StoreUnavailable:
+            log.warning("The database does not answer; trying again.")
+        except AnselError as error:
+            log.warning("%s: %s", error.code, error)
+        except Exception:
+            log.exception("The scheduler met something unforeseen and goes on.")
+        await asyncio.sleep(self.limits.idle_poll.total_seconds())
+        return None
