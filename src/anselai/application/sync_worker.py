@@ -281,7 +281,7 @@ class SyncWorker:
             return
 
     async def _surviving(self, act: Callable[[], Awaitable[T]]) -> T | None:
-        """The result of the act, or None after a pause when it failed: the daemon outlives its database and its bugs."""
+        """The result of the act, or None after a pause when it failed: the daemon outlives database and bugs."""
         try:
             return await act()
         except StoreUnavailable:

@@ -1,14 +1,16 @@
 """What a platform plug-in implements, and all it has to."""
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from anselai.domain.connection import ConnectionKey, Credentials
+from anselai.domain.errors import PlatformNotConfigured
 from anselai.domain.frequency import Frequency
 from anselai.domain.records import Record
+from anselai.domain.secret import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +18,8 @@ class PlatformInfo:
     """What is known of a platform before anything is called. `settings` are names of environment variables.
 
     `token_lifetime` is how long an access token lives when the platform does not say; None: it does not expire.
-    `refresh_margin` is how long before its expiry a token is refreshed.
+    `refresh_margin` is how long before its expiry a token is refreshed. Where `rotates_refresh_token`, a refresh token
+    can be used once, and each refresh brings the next.
     """
 
     name: str
@@ -24,7 +27,22 @@ class PlatformInfo:
     settings: tuple[str, ...] = ()
     token_lifetime: timedelta | None = None
     refresh_margin: timedelta = timedelta(minutes=10)
+    rotates_refresh_token: bool = False
     simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformConfig:
+    """The values of the settings that a platform declares, as far as they are set."""
+
+    platform: str
+    values: Mapping[str, Secret] = field(default_factory=dict)
+
+    def require(self, name: str) -> Secret:
+        """The value, at the moment it is needed. Raises PlatformNotConfigured."""
+        if name not in self.values:
+            raise PlatformNotConfigured(self.platform, [name])
+        return self.values[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +81,9 @@ class Batch:
 class PlatformClient(Protocol):
     """A platform. Failures are raised as subclasses of PlatformFailure; messages must not contain a token."""
 
-    info: PlatformInfo
+    @property
+    @abstractmethod
+    def info(self) -> PlatformInfo: ...
 
     @abstractmethod
     async def verify(self, key: ConnectionKey, credentials: Credentials, now: datetime) -> Verification:
@@ -79,6 +99,15 @@ class PlatformClient(Protocol):
     @abstractmethod
     def fetch(self, request: FetchRequest) -> AsyncIterator[Batch]:
         """Stream what is new, in batches. Called again with a stored cursor it goes on after it."""
+
+
+class PlatformPlugin(Protocol):
+    """What a plug-in's entry point names: usually the client's class, with `info` as a class attribute."""
+
+    @property
+    def info(self) -> PlatformInfo: ...
+
+    def __call__(self, config: PlatformConfig) -> PlatformClient: ...
 
 
 class Platforms(Protocol):

@@ -1,0 +1,117 @@
+"""croniter's only home. It is asked in local wall-clock time only; zones and their transitions are handled here.
+
+croniter walks naive local times. Turning them into instants is ours: see the policy in the Timetable port.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from croniter import CroniterBadCronError, CroniterBadDateError, croniter
+
+from anselai.domain.errors import InvalidInput
+from anselai.domain.frequency import Frequency
+from anselai.domain.ports.timetable import Timetable
+
+_DEFAULTS = {Frequency.HOURLY: "H * * * *", Frequency.DAILY: "H H * * *", Frequency.WEEKLY: "H H * * H"}
+_FIELD = re.compile(r"[0-9A-Za-z*/,\-#?]+")
+_LONGEST_CRON = 100
+_PROBE_STEP = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class CroniterTimetable(Timetable):
+    def default_cron(self, frequency: str, hash_id: str) -> str:
+        expanded, _ = croniter.expand(_DEFAULTS[Frequency(frequency)], hash_id=hash_id.encode())
+        return " ".join(str(field[0]) for field in expanded)
+
+    def check(self, cron: str, timezone: str) -> None:
+        fields = cron.split(" ")
+        if len(cron) > _LONGEST_CRON or len(fields) != 5 or not all(_FIELD.fullmatch(each) for each in fields):
+            raise InvalidInput.of("cron", "must have five fields: minute hour day-of-month month day-of-week")
+        if any(each[:1] in "HhRr" for each in fields):
+            raise InvalidInput.of("cron", "must not be hashed or random (H, R): write the times themselves")
+        try:
+            croniter(cron, datetime(2024, 1, 1)).get_next(datetime)  # noqa: DTZ001  naive local time is meant
+        except CroniterBadDateError:
+            raise InvalidInput.of("cron", "never fires") from None
+        except (CroniterBadCronError, ValueError, KeyError) as error:
+            raise InvalidInput.of("cron", f"is not valid: {error}") from None
+        try:
+            _zone(timezone)
+        except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a folder is an OSError
+            raise InvalidInput.of("timezone", "must be an IANA time zone, for example Europe/Berlin") from None
+
+    def next_after(self, frequency: str, cron: str, timezone: str, after: datetime) -> datetime:
+        zone = _zone(timezone)
+        if frequency == Frequency.HOURLY:
+            return _next_matching_instant(cron, zone, after)
+        return _next_on_local_days(cron, zone, after, daily=frequency == Frequency.DAILY)
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _next_local(cron: str, after: datetime) -> datetime:
+    """The first wall-clock time after `after` (both naive) that the cron names."""
+    return croniter(cron, after).get_next(datetime)  # type: ignore[no-any-return]
+
+
+def _next_matching_instant(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
+    """Hourly: the first instant whose local time matches, stretch by stretch of one UTC offset.
+
+    Within a stretch local time is UTC plus a constant, so both halves of a fold are seen, and a gap is never entered.
+    """
+    start, exclusive = after.astimezone(UTC), True
+    while True:
+        offset = _offset(zone, start)
+        local = start.replace(tzinfo=None) + offset
+        candidate = _next_local(cron, local if exclusive else local - timedelta(seconds=1))
+        instant = (candidate - offset).replace(tzinfo=UTC)
+        transition = _first_transition(zone, start, instant)
+        if transition is None:
+            return instant
+        start, exclusive = transition, False
+
+
+def _next_on_local_days(cron: str, zone: ZoneInfo, after: datetime, *, daily: bool) -> datetime:
+    """Daily and weekly: wall-clock times one after another, each turned into its one instant."""
+    local = after.astimezone(zone).replace(tzinfo=None, fold=0)
+    while True:
+        local = _next_local(cron, local)
+        instant = local.replace(tzinfo=zone).astimezone(UTC)  # fold=0: the first of the two instants of a fold
+        if instant.astimezone(zone).replace(tzinfo=None) != local:  # in a gap: no such time on that day
+            transition = _first_transition(zone, local.replace(tzinfo=zone, fold=1).astimezone(UTC), instant)
+            if transition is None or (daily and _is_missing(local.date(), zone, transition)):
+                continue
+            instant = transition
+        if instant > after:
+            return instant
+
+
+def _is_missing(day: date, zone: ZoneInfo, transition: datetime) -> bool:
+    """Whether the transition leaves out the whole day (Samoa, 30 December 2011)."""
+    before = transition - timedelta(seconds=1)
+    return before.astimezone(zone).date() < day < transition.astimezone(zone).date()
+
+
+def _offset(zone: ZoneInfo, instant: datetime) -> timedelta:
+    return instant.astimezone(zone).utcoffset() or timedelta()
+
+
+def _first_transition(zone: ZoneInfo, start: datetime, end: datetime) -> datetime | None:
+    """The first instant in (start, end] with another UTC offset than `start`; no zone changes twice in a step."""
+    offset, low = _offset(zone, start), start
+    while low < end:
+        high = min(low + _PROBE_STEP, end)
+        if _offset(zone, high) != offset:
+            while high - low > timedelta(seconds=1):
+                middle = low + (high - low) / 2
+                low, high = (low, middle) if _offset(zone, middle) != offset else (middle, high)
+            return high.replace(microsecond=0)
+        low = high
+    return None

@@ -1,0 +1,1 @@
+"""Sealing tokens with AES-256-GCM."""

@@ -1,0 +1,204 @@
+"""The tables of the machinery: connections, their schedules, the queue of jobs, the log, and the daemons.
+
+Everything is keyed by studio. Instants have a zone; the database's clock sets those that decide anything.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    false,
+    text,
+)
+
+from anselai.adapters.postgres.metadata import INSTANT, NOW, metadata, one_of, studio_and_platform
+from anselai.domain.connection import ConnectionStatus
+from anselai.domain.frequency import Frequency
+from anselai.domain.schedule import CatchUp
+from anselai.domain.sync_job import JobState, Outcome, Trigger
+
+studios = Table(
+    "studios",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", INSTANT, nullable=False, server_default=NOW),
+)
+
+platform_connections = Table(
+    "platform_connections",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("studio", Text, ForeignKey("studios.id"), nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("account_id", Text),
+    Column("access_token", Text, nullable=False),
+    Column("refresh_token", Text),
+    Column("token_expires_at", INSTANT),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("last_sync_at", INSTANT),
+    Column("last_error_code", Text),
+    Column("last_error", Text),
+    Column("version", BigInteger, nullable=False),
+    Column("refresh_owner", Uuid),
+    Column("refresh_lease_expires_at", INSTANT),
+    Column("created_at", INSTANT, nullable=False),
+    Column("updated_at", INSTANT, nullable=False),
+    UniqueConstraint("studio", "platform", name="natural_key"),
+    # Plug-ins add platforms, so the shape of a name is checked and not the name.
+    CheckConstraint("platform ~ '^[a-z][a-z0-9-]{0,62}$'", name="platform"),
+    one_of("status", ConnectionStatus),
+    CheckConstraint("(refresh_owner IS NULL) = (refresh_lease_expires_at IS NULL)", name="refresh_right"),
+)
+Index(
+    "ix_platform_connections_token_expires_at",
+    platform_connections.c.token_expires_at,
+    postgresql_where=text("status = 'active'"),
+)
+
+sync_schedules = Table(
+    "sync_schedules",
+    metadata,
+    *studio_and_platform(),
+    Column("frequency", Text, nullable=False),
+    Column("cron", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("catch_up", Text, nullable=False),
+    Column("next_slot_at", INSTANT, nullable=False),
+    Column("disabled_reason", Text),
+    Column("version", BigInteger, nullable=False),
+    PrimaryKeyConstraint("studio", "platform", "frequency"),
+    ForeignKeyConstraint(
+        ["studio", "platform"], ["platform_connections.studio", "platform_connections.platform"], ondelete="CASCADE"
+    ),
+    one_of("frequency", Frequency),
+    one_of("catch_up", CatchUp),
+)
+Index("ix_sync_schedules_next_slot_at", sync_schedules.c.next_slot_at)
+
+# Jobs outlive the connection they ran for, so they refer to its key and not to its row.
+sync_jobs = Table(
+    "sync_jobs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("studio", Text, ForeignKey("studios.id"), nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("frequency", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("slot_at", INSTANT),
+    Column("state", Text, nullable=False),
+    Column("run_after", INSTANT, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("partial_failures", Integer, nullable=False, server_default=text("0")),
+    Column("fence", BigInteger, nullable=False, server_default=text("0")),
+    Column("cursor", Text),
+    Column("records", BigInteger, nullable=False, server_default=text("0")),
+    Column("worker", Uuid),
+    Column("lease_expires_at", INSTANT),
+    Column("created_at", INSTANT, nullable=False, server_default=NOW),
+    Column("started_at", INSTANT),
+    Column("finished_at", INSTANT),
+    Column("last_error_class", Text),
+    Column("last_error_code", Text),
+    Column("last_error", Text),
+    # A slot has one job for ever. Manual jobs have no slot, and NULLs do not collide.
+    UniqueConstraint("studio", "platform", "frequency", "slot_at", name="slot"),
+    one_of("frequency", Frequency),
+    one_of("trigger", (Trigger.SCHEDULE, Trigger.MANUAL)),
+    one_of("state", JobState),
+    CheckConstraint("(trigger = 'manual') = (slot_at IS NULL)", name="slot"),
+    CheckConstraint("(state = 'running') = (lease_expires_at IS NOT NULL)", name="lease"),
+    CheckConstraint("(state IN ('queued', 'running')) = (finished_at IS NULL)", name="finished"),
+)
+Index(
+    "uq_sync_jobs_active",
+    sync_jobs.c.studio,
+    sync_jobs.c.platform,
+    sync_jobs.c.frequency,
+    unique=True,
+    postgresql_where=text("state IN ('queued', 'running')"),
+)
+Index("ix_sync_jobs_queued", sync_jobs.c.run_after, postgresql_where=text("state = 'queued'"))
+Index("ix_sync_jobs_running", sync_jobs.c.lease_expires_at, postgresql_where=text("state = 'running'"))
+Index("ix_sync_jobs_finished", sync_jobs.c.finished_at, postgresql_where=text("finished_at IS NOT NULL"))
+
+# Append-only, and kept when the connection or the job goes: no foreign keys.
+sync_log = Table(
+    "sync_log",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("studio", Text, nullable=False),
+    Column("platform", Text),
+    Column("trigger", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("logged_at", INSTANT, nullable=False, server_default=NOW),
+    Column("frequency", Text),
+    Column("job_id", Uuid),
+    Column("slot_at", INSTANT),
+    Column("slot_last_at", INSTANT),
+    Column("count", Integer, nullable=False, server_default=text("1")),
+    Column("attempt", Integer),
+    Column("started_at", INSTANT),
+    Column("finished_at", INSTANT),
+    Column("records", BigInteger, nullable=False, server_default=text("0")),
+    Column("api_calls", Integer, nullable=False, server_default=text("0")),
+    Column("simulated", Boolean, nullable=False, server_default=false()),
+    Column("error_class", Text),
+    Column("error_code", Text),
+    Column("message", Text),
+    Column("route", Text),
+    Column("request_id", Text),
+    Column("minute", INSTANT),
+    one_of("frequency", Frequency),
+    one_of("trigger", Trigger),
+    one_of("outcome", Outcome),
+    CheckConstraint("(outcome = 'api_error') = (minute IS NOT NULL)", name="minute"),
+    CheckConstraint("count > 0", name="count"),
+    CheckConstraint("length(message) <= 1000", name="message"),
+)
+Index("ix_sync_log_studio_id", sync_log.c.studio, sync_log.c.id.desc())
+Index("ix_sync_log_studio_platform_id", sync_log.c.studio, sync_log.c.platform, sync_log.c.id.desc())
+Index("ix_sync_log_job_id", sync_log.c.job_id, postgresql_where=text("job_id IS NOT NULL"))
+Index("ix_sync_log_logged_at", sync_log.c.logged_at)
+Index(
+    "ix_sync_log_runs",
+    sync_log.c.studio,
+    sync_log.c.platform,
+    sync_log.c.frequency,
+    sync_log.c.id.desc(),
+    postgresql_where=text("outcome IN ('succeeded', 'failed', 'stalled', 'retrying')"),
+)
+Index(
+    "uq_sync_log_api_error",
+    sync_log.c.studio,
+    sync_log.c.route,
+    sync_log.c.error_code,
+    sync_log.c.minute,
+    unique=True,
+    postgresql_where=text("outcome = 'api_error'"),
+)
+
+sync_workers = Table(
+    "sync_workers",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("started_at", INSTANT, nullable=False, server_default=NOW),
+    Column("last_beat_at", INSTANT, nullable=False, server_default=NOW),
+)

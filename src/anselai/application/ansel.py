@@ -1,0 +1,26 @@
+"""What an open AnselAI offers: to a program, to the HTTP API, to the command line and to the daemon alike."""
+
+from dataclasses import dataclass
+
+from anselai.application.connection_manager import ConnectionManager
+from anselai.application.insights import Insights
+from anselai.application.platform_catalog import PlatformCatalog
+from anselai.application.sync_scheduler import SyncScheduler
+from anselai.application.sync_worker import SyncWorker
+from anselai.domain.ports.clock import Clock
+from anselai.domain.ports.health import StoreHealth
+from anselai.domain.ports.sync_log import SyncLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ansel:
+    """The use cases over one store. `worker` does nothing until it is run."""
+
+    connections: ConnectionManager
+    scheduler: SyncScheduler
+    insights: Insights
+    platforms: PlatformCatalog
+    worker: SyncWorker
+    sync_log: SyncLog
+    health: StoreHealth
+    clock: Clock
