@@ -1,0 +1,48 @@
+"""A secret prints nothing, wherever it is put by accident."""
+
+import json
+import logging
+import pickle
+from dataclasses import asdict
+
+import msgspec
+import pytest
+
+from anselai.domain.connection import Credentials
+from anselai.domain.secret import Secret
+
+CANARY = "canary-0123456789"
+
+
+def test_no_way_of_printing_shows_it(caplog: pytest.LogCaptureFixture) -> None:
+    secret = Secret(CANARY)
+    logging.getLogger("anselai").error("%s %r %s", secret, secret, Credentials(access_token=secret))
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret!r:>80}", f"{[secret]}", f"{secret:x}", caplog.text]
+    assert not any(CANARY in text for text in shown)
+
+
+def test_it_cannot_be_pickled_or_encoded() -> None:
+    secret = Secret(CANARY)
+    with pytest.raises(TypeError):
+        pickle.dumps(secret)
+    with pytest.raises(TypeError):
+        json.dumps(secret)
+    with pytest.raises((TypeError, msgspec.MsgspecError)):
+        msgspec.json.encode(secret)
+    with pytest.raises(TypeError):
+        asdict(Credentials(access_token=secret))  # copies, so the copy cannot leak either
+
+
+def test_it_has_no_attribute_that_shows_it() -> None:
+    secret = Secret(CANARY)
+    with pytest.raises(TypeError):
+        vars(secret)
+    public = [name for name in dir(secret) if not name.startswith("_")]
+    assert public == ["reveal"]
+
+
+def test_equal_texts_are_equal_secrets() -> None:
+    assert Secret("a") == Secret("a")
+    assert Secret("a") != Secret("b")
+    assert len({Secret("a"), Secret("a")}) == 1
+    assert not Secret("")
