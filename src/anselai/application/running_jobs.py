@@ -38,6 +38,8 @@ class RunningJob:
     task: "asyncio.Task[None] | None" = None
     ending: Exception | None = None
     cancelled_at: float | None = None
+    told: bool = False  # its result is on its way to the store
+    ignores_cancellation: bool = False
 
     @property
     def id(self) -> UUID:
@@ -62,14 +64,23 @@ class RunningJobs:
     def free(self) -> int:
         return self.limits.concurrency - len(self.jobs) - len(self.stuck)
 
+    def tasks(self) -> "list[asyncio.Task[None]]":
+        return [each.task for each in (*self.jobs.values(), *self.stuck) if each.task is not None]
+
     def over_a_limit(self, now: float) -> list[tuple[RunningJob, Exception]]:
         """The runs that have to end, each with why."""
-        return [(each, why) for each in self.jobs.values() if (why := self._why_end(each, now)) is not None]
+        return [
+            (each, why)
+            for each in self.jobs.values()
+            if not each.told and (why := self._why_end(each, now)) is not None
+        ]
 
     def ignoring_cancellation(self, now: float) -> list[RunningJob]:
         grace = self.limits.cancel_grace.total_seconds()
         return [
-            each for each in self.jobs.values() if each.cancelled_at is not None and now > each.cancelled_at + grace
+            each
+            for each in self.jobs.values()
+            if not each.told and each.cancelled_at is not None and now > each.cancelled_at + grace
         ]
 
     def _why_end(self, running: RunningJob, now: float) -> Exception | None:

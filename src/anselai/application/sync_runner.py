@@ -103,7 +103,7 @@ class SyncRunner:
             partial_failures=decision.failures.with_progress,
             error_class=failure_class,
             error_code=code,
-            error_message=self.vault.scrub(message, progress.credentials)[:LONGEST_MESSAGE],
+            error_message=_printable(self.vault.scrub(message, progress.credentials))[:LONGEST_MESSAGE],
         )
         if isinstance(decision, retry.Retry):
             return replace(result, retry_in=decision.delay)
@@ -181,6 +181,11 @@ def _checked(batch: object, cursor: str | None) -> Batch:
     if batch.has_more and batch.cursor == cursor:
         raise Stalled("The sync made no progress: the platform promised more, but its cursor did not move.")
     return batch
+
+
+def _printable(message: str) -> str:
+    """Foreign text as a database takes it: no control characters, no lone surrogates."""
+    return "".join(each if each.isprintable() else " " for each in message)
 
 
 def _class_of(error: Exception) -> FailureClass:

@@ -24,6 +24,7 @@ log = logging.getLogger("anselai.worker")
 
 WATCH_EVERY = 0.5  # seconds
 BEAT_EVERY = 10.0
+ALREADY_DUE_POLL = timedelta(milliseconds=50)  # due, but somebody else is at it, or clocks differ a little
 RECLAIM_EVERY = 5.0
 RECLAIM_BATCH = 500
 PRUNE_EVERY = 600.0
@@ -51,6 +52,7 @@ class SyncWorker:
     results_came: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     place_is_free: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    hurried: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.running = RunningJobs(limits=self.limits)
@@ -70,14 +72,15 @@ class SyncWorker:
             await asyncio.gather(*loops)
             await self._let_jobs_finish()
         finally:
-            for task in (*loops, *background):
+            for task in (*loops, *background, *self.running.tasks()):
                 task.cancel()
             await asyncio.gather(*loops, *background, return_exceptions=True)
             await self._surviving(self._leave)
 
-    def stop(self) -> None:
-        """Claim nothing more, and let `run` come to its end."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """Claim nothing more, and let `run` come to its end; `at_once` gives running jobs back without any grace."""
         self.stopping.set()
+        self.hurried = self.hurried or at_once
 
     async def drain(self) -> int:
         """Plan and run everything that is due now, and return how many attempts that were. For tests and tools."""
@@ -107,7 +110,7 @@ class SyncWorker:
                 self.place_is_free.clear()
                 await self._until(self.place_is_free)
                 continue
-            if not await self._surviving(self._claim):
+            if not await self._surviving(self._claim) and not await self._surviving(self._reclaim):
                 await self._sleep_until_due(self.jobs.next_run_at)
 
     async def _claim(self) -> int:
@@ -135,8 +138,8 @@ class SyncWorker:
             result = None
         except asyncio.CancelledError:
             result = self._result_of_cancelled(running)
-        if running in self.running.stuck:
-            self.running.stuck.discard(running)  # its result was told when it was found stuck
+        if running.told:  # by the watch, which found that it ignored its cancellation
+            self.running.stuck.discard(running)
             self.place_is_free.set()
         else:
             self._ended(running, result)
@@ -160,13 +163,19 @@ class SyncWorker:
         return self.runner.failed(running.claimed, running.progress, running.ending)
 
     def _ended(self, running: RunningJob, result: AttemptResult | None) -> None:
+        running.told = True
         if result is None:
             log.warning("A %s sync lost its lease; another worker goes on.", running.claimed.job.key.platform)
-            self.running.jobs.pop(running.id, None)
-            self.place_is_free.set()
+            self._leave_place(running)
         else:
             self.results.append(result)
         self.results_came.set()
+
+    def _leave_place(self, running: RunningJob) -> None:
+        self.running.jobs.pop(running.id, None)
+        if running.ignores_cancellation:
+            self.running.stuck.add(running)
+        self.place_is_free.set()
 
     async def _finish_loop(self) -> None:
         while True:
@@ -186,12 +195,11 @@ class SyncWorker:
             raise
         del self.results[: len(batch)]
         for result in batch:
-            running = self.running.jobs.pop(result.lease.job_id, None)
-            if running is not None and running.task is not None and not running.task.done():
-                self.running.stuck.add(running)
+            running = self.running.jobs.get(result.lease.job_id)
+            if running is not None:
+                self._leave_place(running)
             if result.lease.job_id not in accepted:
                 log.warning("The result of a run came too late: its lease was lost.")
-        self.place_is_free.set()
 
     async def _watch_loop(self) -> None:
         """Keep leases alive, hold runs to their limits, tell that we live, bring back what others left behind."""
@@ -218,16 +226,13 @@ class SyncWorker:
         for running in self.running.ignoring_cancellation(now):
             bug = ignored_cancellation(running)
             log.error("%s: %s", running.claimed.job.key.platform, bug)
-            self.running.stuck.add(running)
-            if isinstance(running.ending, LeaseLost):
-                self.running.jobs.pop(running.id, None)
-            else:
-                self._ended(running, self.runner.failed(running.claimed, running.progress, bug))
-                running.cancelled_at = None
+            running.ignores_cancellation = True
+            lost = isinstance(running.ending, LeaseLost)
+            self._ended(running, None if lost else self.runner.failed(running.claimed, running.progress, bug))
 
     async def _renew(self) -> None:
         asked_at = self.clock.monotonic()
-        held = [each for each in self.running.jobs.values() if each.cancelled_at is None]
+        held = [each for each in self.running.jobs.values() if not isinstance(each.ending, LeaseLost)]
         if not held:
             return
         renewed = await self.jobs.renew([each.claimed.job.lease for each in held], self.limits.lease)
@@ -251,11 +256,11 @@ class SyncWorker:
         await self.jobs.prune(KEEP_JOBS, KEEP_LOG, PRUNE_BATCH)
 
     async def _let_jobs_finish(self) -> None:
-        deadline = self.clock.monotonic() + self.limits.stop_grace.total_seconds()
-        released = False
-        while self.running.jobs and self.clock.monotonic() < deadline + 2 * self.limits.cancel_grace.total_seconds():
-            if not released and self.clock.monotonic() >= deadline:
-                released = True
+        asked_at = self.clock.monotonic()
+        grace = self.limits.stop_grace.total_seconds()
+        last_call = grace + 2 * self.limits.cancel_grace.total_seconds()
+        while self.running.jobs and (waited := self.clock.monotonic() - asked_at) < last_call:
+            if self.hurried or waited >= grace:
                 for running in tuple(self.running.jobs.values()):
                     running.cancel(Released(), self.clock.monotonic())
             await asyncio.sleep(0.01)
@@ -263,8 +268,9 @@ class SyncWorker:
     async def _sleep_until_due(self, next_at: Callable[[], Awaitable[datetime | None]]) -> None:
         due_at = await self._surviving(next_at)
         wait = self.limits.idle_poll
-        if isinstance(due_at, datetime):
-            wait = max(min(wait, due_at - self.clock.now()), timedelta(milliseconds=1))
+        if due_at is not None:
+            until_due = due_at - self.clock.now()
+            wait = min(wait, until_due if until_due > timedelta() else ALREADY_DUE_POLL)
         woken = asyncio.create_task(self._surviving(lambda: self.jobs.wait_for_work(wait)))
         stopped = asyncio.create_task(self.stopping.wait())
         await asyncio.wait({woken, stopped}, return_when=asyncio.FIRST_COMPLETED)
