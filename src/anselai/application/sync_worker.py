@@ -248,9 +248,11 @@ class SyncWorker:
     async def _leave(self) -> None:
         await self.workers.leave(self.id)
 
-    async def _reclaim(self) -> None:
-        if reclaimed := await self.jobs.reclaim(RECLAIM_BATCH):
+    async def _reclaim(self) -> int:
+        reclaimed = await self.jobs.reclaim(RECLAIM_BATCH)
+        if reclaimed:
             log.warning("%d abandoned syncs came back into the queue.", reclaimed)
+        return reclaimed
 
     async def _prune(self) -> None:
         await self.jobs.prune(KEEP_JOBS, KEEP_LOG, PRUNE_BATCH)
