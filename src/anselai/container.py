@@ -4,8 +4,8 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dependency_injector.containers import DeclarativeContainer
@@ -14,7 +14,8 @@ from dependency_injector.providers import DependenciesContainer, Dependency, Sin
 from anselai.adapters.cron import CroniterTimetable
 from anselai.adapters.crypto.aes_gcm import AesGcmCipher
 from anselai.adapters.crypto.keyring import derive_key, generate_secret
-from anselai.adapters.key_file import read_or_make_key
+from anselai.adapters.crypto.key_file import FILE_NAME as KEY_FILE
+from anselai.adapters.crypto.key_file import read_or_make_key
 from anselai.adapters.memory.connections import MemoryConnections
 from anselai.adapters.memory.health import MemoryHealth
 from anselai.adapters.memory.jobs import MemorySyncJobs
@@ -55,6 +56,26 @@ from anselai.settings import Settings, load_settings
 Report = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyInUse:
+    """Where the encryption key comes from, and its id, which every token sealed with it names."""
+
+    source: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaState:
+    """The revision that a database is at, None before the first, and all that this version knows, oldest first."""
+
+    current: str | None
+    revisions: tuple[str, ...]
+
+    @property
+    def needed(self) -> str:
+        return self.revisions[-1]
+
+
 class MemoryStores(DeclarativeContainer):
     """Every store port over one object in memory."""
 
@@ -64,7 +85,7 @@ class MemoryStores(DeclarativeContainer):
     schedules = Singleton(MemorySchedules, store=store)
     jobs = Singleton(MemorySyncJobs, store=store)
     sync_log = Singleton(MemorySyncLog, store=store)
-    records = Singleton(MemoryRecords, store=store)
+    records = Singleton(MemoryRecords, memory=store)
     workers = Singleton(MemoryWorkers, store=store)
     health = Singleton(MemoryHealth, store=store)
 
@@ -172,27 +193,46 @@ async def open_container(
     Raises InvalidSettings, EmbeddedDatabaseFailed, StoreUnavailable, and SchemaBehind or SchemaUnknown for a database
     of somebody else's that has another schema.
     """
-    async with AsyncExitStack() as stack:
-        if settings.database_url is not None:
-            dsn, key = settings.database_url, settings.encryption_key
-            if key is None:
-                raise InvalidSettings(
-                    "ENCRYPTION_KEY must be set where DATABASE_URL is. Make a key with: anselai key generate"
-                )
-        else:
-            dsn = await stack.enter_async_context(_embedded(settings, report))
-            key = settings.encryption_key or read_or_make_key(settings.data_dir)
-        stores = PostgresStores(dsn=dsn)
-        container = Container(
-            stores=stores,
-            encryption_key=key,
-            platforms=InstalledPlatforms.discover(settings.platform_values),
-            clock=SystemClock(),
-            limits=limits or WorkerLimits(),
-        )
-        container.sealing_key()  # a bad key stops the start, not the first connection
-        await stack.enter_async_context(stores.database())
-        await stores.health().check_schema()
+    _check_key(settings)
+    async with open_database(settings, report=report) as dsn:
+        if settings.database_url is None:
+            await asyncio.to_thread(migrate.upgrade, dsn, report=report)
+        async with open_on(dsn, settings, limits=limits) as ansel:
+            await ansel.health.check_schema()
+            yield ansel
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, *, report: Report = silent) -> AsyncIterator[Secret]:
+    """The address of the settings' database; the embedded one runs for as long as this is open.
+
+    Raises EmbeddedDatabaseFailed. Cancelled while the server starts, it waits for that and stops the server again.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    starting = asyncio.create_task(asyncio.to_thread(start_embedded, settings.data_dir, report=report))
+    try:
+        yield Secret((await asyncio.shield(starting)).dsn)
+    finally:
+        await asyncio.wait({starting})
+        if starting.exception() is None:
+            await asyncio.to_thread(starting.result().stop)
+
+
+@asynccontextmanager
+async def open_on(dsn: Secret, settings: Settings, *, limits: WorkerLimits | None = None) -> AsyncIterator[Ansel]:
+    """Everything over the database at this address, whatever its schema. Raises InvalidSettings."""
+    stores = PostgresStores(dsn=dsn)
+    container = Container(
+        stores=stores,
+        encryption_key=_key(settings),
+        platforms=InstalledPlatforms.discover(settings.platform_values),
+        clock=SystemClock(),
+        limits=limits or WorkerLimits(),
+    )
+    container.sealing_key()  # a bad key stops the start, not the first connection
+    async with stores.database():
         yield container.ansel()
 
 
@@ -230,12 +270,51 @@ async def open_in_memory(
     yield container.ansel()
 
 
-@asynccontextmanager
-async def _embedded(settings: Settings, report: Report) -> AsyncIterator[Secret]:
-    server = await asyncio.to_thread(start_embedded, settings.data_dir, report=report)
-    try:
-        dsn = Secret(server.dsn)
-        await asyncio.to_thread(migrate.upgrade, dsn, report=report)
-        yield dsn
-    finally:
-        await asyncio.to_thread(server.stop)
+def generate_key() -> Secret:
+    """A good ENCRYPTION_KEY."""
+    return generate_secret()
+
+
+def key_in_use(settings: Settings) -> KeyInUse:
+    """Which key these settings lead to. Raises InvalidSettings when it is missing, or bad."""
+    _check_key(settings)
+    path = settings.data_dir / KEY_FILE
+    if settings.encryption_key is None and not path.exists():
+        raise InvalidSettings(f"There is no key yet. The first `anselai serve` makes one and keeps it in {path}.")
+    source = str(path) if settings.encryption_key is None else "ENCRYPTION_KEY"
+    return KeyInUse(source=source, id=derive_key(_key(settings)).id)
+
+
+def _check_key(settings: Settings) -> None:
+    """Refuse a bad or missing key before anything is started."""
+    if settings.encryption_key is not None:
+        derive_key(settings.encryption_key)
+    elif settings.database_url is not None:
+        raise InvalidSettings("ENCRYPTION_KEY must be set where DATABASE_URL is. Make a key with: anselai key generate")
+
+
+def _key(settings: Settings) -> Secret:
+    return settings.encryption_key or read_or_make_key(settings.data_dir)
+
+
+async def schema_state(settings: Settings, *, report: Report = silent) -> SchemaState:
+    """Where the schema of the settings' database is. Raises StoreUnavailable, EmbeddedDatabaseFailed."""
+    async with open_database(settings, report=report) as dsn:
+        return SchemaState(current=await asyncio.to_thread(migrate.current, dsn), revisions=migrate.revisions())
+
+
+async def move_schema(settings: Settings, *, down_to: str | None = None, report: Report = silent) -> None:
+    """Bring the schema to what this version needs, or down to a revision (`base`: to nothing).
+
+    Raises SchemaUnknown, StoreUnavailable, EmbeddedDatabaseFailed.
+    """
+    async with open_database(settings, report=report) as dsn:
+        if down_to is None:
+            await asyncio.to_thread(migrate.upgrade, dsn, report=report)
+        else:
+            await asyncio.to_thread(migrate.downgrade, dsn, down_to, report=report)
+
+
+def schema_sql(since: str | None = None) -> str:
+    """The SQL that leads from a revision, or from an empty database, to what this version needs."""
+    return migrate.sql(since)

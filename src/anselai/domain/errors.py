@@ -133,6 +133,8 @@ class InvalidSettings(AnselError):
 
 
 class EmbeddedDatabaseFailed(AnselError):
+    """The database that comes with AnselAI cannot be made, started or stopped; the message says what to do."""
+
     code = "EMBEDDED_DATABASE_FAILED"
 
 

@@ -55,13 +55,14 @@ class LogQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiError:
-    """An error that the API answered with. `route` is the route's pattern, never the path that was asked for."""
+    """`count` equal errors that the API answered with. `route` is the route's pattern, never the path asked for."""
 
     studio: str
     route: str
     code: str
     message: str
     request_id: str
+    count: int = 1
 
 
 class SyncLog(Protocol):
@@ -81,4 +82,4 @@ class SyncLog(Protocol):
 
     @abstractmethod
     async def record_api_error(self, error: ApiError) -> None:
-        """Add a row, or count up the row of the same studio, route and code in the same minute."""
+        """Add a row, or raise the count of the row of the same studio, route and code in the same minute by `count`."""

@@ -3,7 +3,6 @@
 Not the launcher of the wheel that brings the programs: that one opens every parent of the data directory to everybody.
 """
 
-from anselai.adapters.postgres.embedded.errors import EmbeddedPostgresError
 from anselai.adapters.postgres.embedded.start import EmbeddedPostgres, start_embedded
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "start_embedded"]
+__all__ = ["EmbeddedPostgres", "start_embedded"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from anselai.adapters.postgres.embedded.errors import EmbeddedPostgresError
+from anselai.domain.errors import EmbeddedDatabaseFailed
 
 ACCOUNT = "anselai"
 
@@ -57,7 +57,7 @@ def find_runner(report: Callable[[str], None]) -> Runner:
         reason = _create()
         account = _look_up()
         if account is None:
-            raise EmbeddedPostgresError(
+            raise EmbeddedDatabaseFailed(
                 f"PostgreSQL does not run as root, and the system account {ACCOUNT} could not be created: {reason}. "
                 f"Create that account yourself, start AnselAI as an ordinary user, or set DATABASE_URL."
             )

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from anselai.adapters.postgres.embedded.account import Runner
-from anselai.adapters.postgres.embedded.directory import refuse_strangers
-from anselai.adapters.postgres.embedded.errors import EmbeddedPostgresError, failure
+from anselai.adapters.postgres.embedded.errors import failure
 from anselai.adapters.postgres.embedded.programs import MAJOR
+from anselai.domain.errors import EmbeddedDatabaseFailed
 
 ROLE = "anselai"
 
@@ -31,11 +31,8 @@ def create_if_missing(
     initdb works beside, in a folder that is renamed at the end, so that a killed one leaves nothing that looks like a
     cluster. It inherits `lock`, so that nobody starts another one before it is gone.
     """
-    if data_dir.exists():
-        refuse_strangers(data_dir, runner, allowed=[runner.uid])
-    version = data_dir / "PG_VERSION"
-    if version.exists():
-        return _refuse_other_major(data_dir, version.read_text().strip())
+    if data_dir.exists() and any(data_dir.iterdir()):
+        return _refuse_unless_ours(data_dir)
     report(f"Creating the database in {data_dir}")
     fresh = data_dir.with_name(f"{data_dir.name}.new")
     if fresh.exists():
@@ -50,9 +47,16 @@ def create_if_missing(
     return None
 
 
-def _refuse_other_major(data_dir: Path, found: str) -> None:
+def _refuse_unless_ours(data_dir: Path) -> None:
+    version = data_dir / "PG_VERSION"
+    if not version.exists():
+        raise EmbeddedDatabaseFailed(
+            f"{data_dir} holds files that are no database. Move them away, or choose another ANSELAI_DATA_DIR. "
+            f"Nothing was changed."
+        )
+    found = version.read_text().strip()
     if found != MAJOR:
-        raise EmbeddedPostgresError(
+        raise EmbeddedDatabaseFailed(
             f"{data_dir} holds a database of PostgreSQL {found}, and AnselAI brings PostgreSQL {MAJOR}. Dump it with "
             f"pg_dump {found} and move the folder away, then start AnselAI and restore the dump; or choose another "
             f"ANSELAI_DATA_DIR. Nothing was changed."

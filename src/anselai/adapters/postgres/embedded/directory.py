@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from anselai.adapters.postgres.embedded.account import ACCOUNT, Runner, name_of
-from anselai.adapters.postgres.embedded.errors import EmbeddedPostgresError
+from anselai.domain.errors import EmbeddedDatabaseFailed
 
 _FIRST_CLOSED = 'for folder in "$@"; do [ -x "$folder" ] || { printf %s "$folder"; exit 1; }; done'
 
@@ -25,9 +25,8 @@ def prepare_directory(directory: Path, runner: Runner) -> None:
         if not missing:
             _hand_over_if_empty(directory, runner)
             refuse_strangers(directory, runner, allowed=[0, runner.uid])
-        _refuse_closed(
-            [folder for folder in (*reversed(directory.parents), directory) if folder not in missing], runner
-        )
+        existing = [folder for folder in (*reversed(directory.parents), directory) if folder not in missing]
+        _refuse_closed(existing, runner)
     for folder in reversed(missing):
         make_folder(folder, 0o711 if runner.switched else 0o700)  # the account passes; it cannot list or write
 
@@ -37,10 +36,12 @@ def refuse_strangers(folder: Path, runner: Runner, *, allowed: Sequence[int]) ->
     owner = folder.stat().st_uid
     if owner in allowed:
         return
-    starter = "root" if name_of(owner) == ACCOUNT else name_of(owner)
-    raise EmbeddedPostgresError(
-        f"{folder} belongs to the account {name_of(owner)}, and {name_of(runner.uid)} cannot run PostgreSQL in it. "
-        f"Start AnselAI as {starter}, or choose another ANSELAI_DATA_DIR. Nothing was changed."
+    name = name_of(owner)
+    starter = "root" if name == ACCOUNT else name
+    again = f"Start AnselAI as {starter}, or choose" if owner else "Choose"  # PostgreSQL never runs as root
+    raise EmbeddedDatabaseFailed(
+        f"{folder} belongs to the account {name}, and {name_of(runner.uid)} cannot run PostgreSQL in it. "
+        f"{again} another ANSELAI_DATA_DIR. Nothing was changed."
     )
 
 
@@ -71,7 +72,7 @@ def _refuse_closed(folders: list[Path], runner: Runner) -> None:
     check = runner.run("/bin/sh", "-c", _FIRST_CLOSED, "sh", *folders)
     if check.returncode == 0:
         return
-    raise EmbeddedPostgresError(
+    raise EmbeddedDatabaseFailed(
         f"PostgreSQL does not run as root, and the account {ACCOUNT} that runs it instead cannot pass the folder "
         f"{os.fsdecode(check.stdout)}. Choose another ANSELAI_DATA_DIR, such as /var/lib/anselai, or start AnselAI "
         f"as an ordinary user. No permission was changed."

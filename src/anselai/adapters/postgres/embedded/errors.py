@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from anselai.domain.errors import EmbeddedDatabaseFailed
+
 WAYS_OUT = "You can choose another ANSELAI_DATA_DIR, or set DATABASE_URL to use a PostgreSQL of your own."
 
 _ADVICE = {
@@ -15,16 +17,9 @@ _ADVICE = {
     errno.ENOSPC: "The disk is full: free some space and start again.",
     errno.EDQUOT: "The quota is used up: free some space and start again.",
     errno.EROFS: "The file system is read-only: make it writable and start again.",
-    errno.ENOTEMPTY: "It holds files that are no database: move them away and start again.",
 }
 _LOG_LINES = 6
 _LOW_SPACE = 64 * 2**20  # bytes; a new database takes 40 MB
-
-
-class EmbeddedPostgresError(Exception):
-    """The database that comes with AnselAI cannot be made, started or stopped; the message says why and what to do."""
-
-    code = "EMBEDDED_DATABASE_FAILED"
 
 
 @contextmanager
@@ -33,20 +28,18 @@ def explained(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, "")
-        raise EmbeddedPostgresError(
-            f"The database in {directory} cannot be used: {error.strerror or error}: {error.filename or directory}. "
-            f"{advice} {WAYS_OUT}"
-        ) from error
+        told = f"The database in {directory} cannot be used: {error.strerror}: {error.filename or directory}."
+        advice = _ADVICE.get(error.errno or 0)
+        raise EmbeddedDatabaseFailed(" ".join(filter(None, [told, advice, WAYS_OUT]))) from error
 
 
-def failure(data_dir: Path, reason: str, output: str = "") -> EmbeddedPostgresError:
+def failure(data_dir: Path, reason: str, output: str = "") -> EmbeddedDatabaseFailed:
     """The reason, with the last lines of what a program printed or else of the server's logs, and what to do."""
     lines = output.splitlines() or [line for log in _logs(data_dir) for line in _tail(log)]
     free = shutil.disk_usage(data_dir.parent).free
     full = f"The disk has only {free // 2**20} MB left: free some space and start again. " if free < _LOW_SPACE else ""
     told = [f"  {line}" for line in lines[-_LOG_LINES:]] or ["  nothing in its log"]
-    return EmbeddedPostgresError("\n".join([f"{reason} in {data_dir}:", *told, full + WAYS_OUT]))
+    return EmbeddedDatabaseFailed("\n".join([f"{reason} in {data_dir}:", *told, full + WAYS_OUT]))
 
 
 def _logs(data_dir: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from anselai.adapters.postgres.embedded.account import ACCOUNT, Runner
 from anselai.adapters.postgres.embedded.directory import make_folder
-from anselai.adapters.postgres.embedded.errors import EmbeddedPostgresError
+from anselai.domain.errors import EmbeddedDatabaseFailed
 
 MAJOR = "18"
 
@@ -27,7 +27,7 @@ def wheel_programs() -> Path:
     """The wheel's folder with `postgres`, `psql`, `pg_dump`. Found without an import: importing it makes lock files."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
-        raise EmbeddedPostgresError(
+        raise EmbeddedDatabaseFailed(
             f"The PostgreSQL that comes with AnselAI is not installed here. Install it with "
             f"`pip install {_DISTRIBUTION}`, or set DATABASE_URL to use a PostgreSQL of your own."
         )
@@ -46,7 +46,7 @@ def reachable_programs(directory: Path, runner: Runner, report: Callable[[str], 
         report(f"Copying PostgreSQL {MAJOR} to {copy}, where the account {ACCOUNT} can reach it")
         _copy(package, copy)
     if not _can_run(programs, runner):
-        raise EmbeddedPostgresError(
+        raise EmbeddedDatabaseFailed(
             f"The account {ACCOUNT} cannot run {programs / 'postgres'}. Is the file system mounted with noexec? "
             f"Choose another ANSELAI_DATA_DIR, start AnselAI as an ordinary user, or set DATABASE_URL."
         )

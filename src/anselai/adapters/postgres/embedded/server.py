@@ -12,7 +12,7 @@ from anselai.adapters.postgres.embedded.cluster import ROLE, create_if_missing
 from anselai.adapters.postgres.embedded.errors import failure
 from anselai.adapters.postgres.embedded.locks import locked, opened, patiently
 from anselai.adapters.postgres.embedded.programs import MAJOR, reachable_programs, remove_other_copies
-from anselai.adapters.postgres.embedded.sockets import PORT, choose_socket_dir, dsn, socket_file
+from anselai.adapters.postgres.embedded.sockets import PORT, choose_socket_dir, dsn, remove_socket_dir, socket_file
 
 DATABASE = "anselai"
 
@@ -59,7 +59,9 @@ class Server:
     def bring_up(self) -> str:
         """Attach to the server that runs, or launch one. Gives the DSN of the database, which exists then."""
         launched = False
-        for _ in patiently(_PATIENCE):
+        for turn, _ in enumerate(patiently(_PATIENCE)):
+            if turn == 200:
+                self.report("Waiting for PostgreSQL to be ready, which takes longer after a crash")
             with opened(self._lock) as lock:
                 if locked(lock):
                     if launched:
@@ -70,9 +72,7 @@ class Server:
             if found is not None:
                 return found
             # Starting, recovering or stopping; or these are the last processes of one that was killed.
-        raise failure(
-            self.data_dir, f"PostgreSQL was not ready within {_PATIENCE:.0f} seconds (start again to wait on)"
-        )
+        raise failure(self.data_dir, f"PostgreSQL was not ready after {_PATIENCE:.0f} s (start again to wait on)")
 
     def stop(self) -> None:
         """Stop in order: sessions are ended, everything is written."""
@@ -84,8 +84,8 @@ class Server:
                 break
         else:
             raise failure(self.data_dir, f"PostgreSQL did not stop within {_PATIENCE:.0f} seconds")
-        if socket_dir is not None and socket_dir != self.data_dir:
-            socket_dir.rmdir()
+        if socket_dir is not None:
+            remove_socket_dir(socket_dir, self.data_dir, self.runner)
 
     @property
     def _lock(self) -> Path:
@@ -120,17 +120,8 @@ class Server:
             "unix_socket_permissions": "0700",
         }
         options = [f"--{name}={value}" for name, value in {**_DEFAULTS, **self.settings, **fixed}.items()]
-        command = (
-            "/bin/sh",
-            "-c",
-            _LAUNCH,
-            "sh",
-            self.data_dir / "start.log",
-            programs / "postgres",
-            "-D",
-            self.data_dir,
-        )
-        launched = self.runner.run(*command, *options, pass_fds=[lock])
+        launch = ("/bin/sh", "-c", _LAUNCH, "sh", self.data_dir / "start.log")
+        launched = self.runner.run(*launch, programs / "postgres", "-D", self.data_dir, *options, pass_fds=[lock])
         if launched.returncode != 0:
             raise failure(self.data_dir, "PostgreSQL could not be started", os.fsdecode(launched.stderr))
 

@@ -3,11 +3,12 @@
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from anselai.adapters.postgres.embedded.account import Runner
-from anselai.adapters.postgres.embedded.errors import EmbeddedPostgresError
+from anselai.domain.errors import EmbeddedDatabaseFailed
 
 PORT = "5432"  # nothing listens on TCP; it names the socket's file
 
@@ -30,10 +31,17 @@ def choose_socket_dir(data_dir: Path, previous: Path | None, runner: Runner) -> 
         if _fits(folder) and runner.run("test", "-x", folder).returncode == 0:
             return folder
         folder.rmdir()
-    raise EmbeddedPostgresError(
+    raise EmbeddedDatabaseFailed(
         f"The path {data_dir} is too long for a Unix socket, and so is the temporary folder. Set TMPDIR to a "
         f"short path, or choose a shorter ANSELAI_DATA_DIR."
     )
+
+
+def remove_socket_dir(folder: Path, data_dir: Path, runner: Runner) -> None:
+    """Remove one that was made for the server; what is left in it is no reason to fail."""
+    if folder != data_dir and _is_private(folder, runner):
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def socket_file(folder: Path) -> Path:

@@ -11,10 +11,11 @@ from types import MappingProxyType
 
 from anselai.adapters.postgres.embedded.account import find_runner
 from anselai.adapters.postgres.embedded.directory import prepare_directory, refuse_strangers
-from anselai.adapters.postgres.embedded.errors import EmbeddedPostgresError, explained
+from anselai.adapters.postgres.embedded.errors import explained
 from anselai.adapters.postgres.embedded.locks import locked, opened, patiently, release, share
 from anselai.adapters.postgres.embedded.programs import wheel_programs
 from anselai.adapters.postgres.embedded.server import Server
+from anselai.domain.errors import EmbeddedDatabaseFailed
 
 _GATE_PATIENCE = 180.0  # seconds; longer than one start and one stop
 
@@ -31,7 +32,7 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Let go of the server, and stop it in order if nobody else uses it. A second call does nothing.
 
-        Raises EmbeddedPostgresError if the server does not stop.
+        Raises EmbeddedDatabaseFailed if the server does not stop.
         """
         self._leave.close()
 
@@ -46,7 +47,7 @@ def start_embedded(
 
     `report` gets a short sentence for each step that takes time. `settings` are PostgreSQL's own parameters; they count
     for whoever launches the server, and not where it listens. Blocks for a fraction of a second, for up to a minute
-    after a crash. Raises EmbeddedPostgresError.
+    after a crash. Raises EmbeddedDatabaseFailed.
     """
     directory = directory.expanduser().resolve()
     with explained(directory):
@@ -80,7 +81,7 @@ def _gate(directory: Path, report: Callable[[str], None]) -> Iterator[None]:
             if turn == 100:
                 report("Waiting for another process that is starting or stopping the database")
         else:
-            raise EmbeddedPostgresError(
+            raise EmbeddedDatabaseFailed(
                 f"Another process has been starting or stopping the database in {directory} for "
                 f"{_GATE_PATIENCE:.0f} seconds. See what it says, end it, and start again."
             )

@@ -1,0 +1,176 @@
+"""The queue in memory."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from anselai.adapters.memory.log_rows import attempt_row, result_row
+from anselai.adapters.memory.store import MemoryStore
+from anselai.domain import retry
+from anselai.domain.connection import ConnectionKey, ConnectionStatus
+from anselai.domain.errors import FailureClass, LeaseLost, NotFound
+from anselai.domain.frequency import Frequency
+from anselai.domain.ports.jobs import QueuedJob, SyncJobs
+from anselai.domain.sync_job import AttemptResult, ClaimedJob, JobLease, JobState, Outcome, SyncJob, Trigger
+
+ABANDONED = "The worker died or lost the store: its lease ran out."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemorySyncJobs(SyncJobs):
+    store: MemoryStore
+
+    async def enqueue(self, job_id: UUID, key: ConnectionKey, frequency: Frequency | None) -> QueuedJob:
+        self.store.connection(key)
+        now = self.store.clock.now()
+        active = self._active(key, frequency)
+        if active is not None:
+            if active.state is JobState.QUEUED and active.run_after > now and active.id not in self.store.rate_limited:
+                active = self.store.put_job(replace(active, run_after=now))
+                self.store.wake()
+            return QueuedJob(job=active, deduplicated=True)
+        job = SyncJob(
+            id=job_id,
+            key=key,
+            frequency=frequency or Frequency.DAILY,
+            trigger=Trigger.MANUAL,
+            slot_at=None,
+            state=JobState.QUEUED,
+            run_after=now,
+            created_at=now,
+        )
+        self.store.put_job(job)
+        self.store.wake()
+        return QueuedJob(job=job, deduplicated=False)
+
+    async def claim(self, worker: UUID, limit: int, lease: timedelta) -> Sequence[ClaimedJob]:
+        now = self.store.clock.now()
+        return [self._claim(self.store.jobs[each], now, lease) for each in self.store.queued.due(now, limit)]
+
+    async def renew(self, leases: Sequence[JobLease], lease: timedelta) -> frozenset[UUID]:
+        until = self.store.clock.now() + lease
+        held = [job for each in leases if (job := self.store.held_job(each)) is not None]
+        for job in held:
+            self.store.put_job(replace(job, lease_expires_at=until))
+        return frozenset(job.id for job in held)
+
+    async def finish(self, results: Sequence[AttemptResult]) -> frozenset[UUID]:
+        now = self.store.clock.now()
+        closable = [(each, each.next_state) for each in results]  # an outcome that ends no attempt raises here
+        accepted = [each.lease.job_id for each, state in closable if self._close(each, state, now)]
+        if accepted:
+            self.store.wake()
+        return frozenset(accepted)
+
+    async def reclaim(self, limit: int) -> int:
+        now = self.store.clock.now()
+        abandoned = self.store.leases.due(now, limit)
+        for job_id in abandoned:
+            self._take_back(self.store.jobs[job_id], now)
+        if abandoned:
+            self.store.wake()
+        return len(abandoned)
+
+    async def get(self, studio: str, job_id: UUID) -> SyncJob:
+        job = self.store.jobs.get(job_id)
+        if job is None or job.key.studio != studio:
+            raise NotFound(f"There is no job {job_id}.")
+        return job
+
+    async def active(self, studio: str) -> Sequence[SyncJob]:
+        jobs = (self.store.jobs[each] for each in self.store.active.values())
+        return sorted((job for job in jobs if job.key.studio == studio), key=_longest_due)
+
+    async def next_run_at(self) -> datetime | None:
+        firsts = (self.store.queued.first_at(), self.store.leases.first_at())
+        return min((at for at in firsts if at is not None), default=None)
+
+    async def wait_for_work(self, at_most: timedelta) -> None:
+        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.store.sleepers.add(sleeper)
+        try:
+            await asyncio.wait([sleeper], timeout=at_most.total_seconds())
+        finally:
+            self.store.sleepers.discard(sleeper)
+
+    async def prune(self, finished_before: timedelta, logged_before: timedelta, limit: int) -> int:
+        now = self.store.clock.now()
+        old = self.store.finished.due(now - finished_before - timedelta.resolution, limit)
+        for job_id in old:
+            self.store.drop_job(job_id)
+        return len(old) + self.store.log.prune(now - logged_before, limit)
+
+    def _active(self, key: ConnectionKey, frequency: Frequency | None) -> SyncJob | None:
+        rhythms = [(key, each) for each in ((frequency,) if frequency is not None else tuple(Frequency))]
+        jobs = (self.store.jobs[self.store.active[each]] for each in rhythms if each in self.store.active)
+        return min(jobs, key=_longest_due, default=None)
+
+    def _claim(self, job: SyncJob, now: datetime, lease: timedelta) -> ClaimedJob:
+        self.store.rate_limited.discard(job.id)
+        running = replace(
+            job,
+            state=JobState.RUNNING,
+            attempt=job.attempt + 1,
+            fence=job.fence + 1,
+            started_at=now,
+            lease_expires_at=now + lease,
+        )
+        return ClaimedJob(job=self.store.put_job(running), connection=self.store.connections[job.key])
+
+    def _close(self, result: AttemptResult, state: JobState, now: datetime) -> bool:
+        job = self.store.held_job(result.lease)
+        if job is None:
+            return False
+        again = state is JobState.QUEUED
+        self.store.put_job(
+            replace(
+                job,
+                state=state,
+                run_after=now + result.retry_in if again else job.run_after,
+                failures=result.failures,
+                partial_failures=result.partial_failures,
+                finished_at=None if again else now,
+                lease_expires_at=None,
+                last_error_code=result.error_code,
+                last_error=result.error_message,
+            )
+        )
+        if again and result.error_class is FailureClass.RATE_LIMITED:
+            self.store.rate_limited.add(job.id)
+        self.store.log.add(result_row(job, result, now))
+        self._tell_connection(job.key, result, now)
+        return True
+
+    def _tell_connection(self, key: ConnectionKey, result: AttemptResult, now: datetime) -> None:
+        stored = self.store.connections[key]
+        if result.outcome is Outcome.SUCCEEDED:
+            told = replace(stored.marked(ConnectionStatus.ACTIVE, now=now), last_sync_at=now)
+        elif result.connection_status is not None:
+            told = stored.marked(result.connection_status, now=now, code=result.error_code, reason=result.error_message)
+        else:
+            return
+        self.store.connections[key] = replace(told, version=stored.version + 1)
+
+    def _take_back(self, job: SyncJob, now: datetime) -> None:
+        failures = job.failures + 1
+        for_good = failures >= retry.ATTEMPTS
+        self.store.put_job(
+            replace(
+                job,
+                state=JobState.FAILED if for_good else JobState.QUEUED,
+                run_after=job.run_after if for_good else now,
+                failures=failures,
+                finished_at=now if for_good else None,
+                lease_expires_at=None,
+                last_error_code=LeaseLost.code,
+                last_error=ABANDONED,
+            )
+        )
+        row = attempt_row(job, Outcome.FAILED if for_good else Outcome.ABANDONED, now, message=ABANDONED)
+        self.store.log.add(replace(row, error_class=FailureClass.TRANSIENT, error_code=LeaseLost.code))
+
+
+def _longest_due(job: SyncJob) -> tuple[datetime, UUID]:
+    return job.run_after, job.id

@@ -1,0 +1,104 @@
+"""The one object that all memory adapters share."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from anselai.adapters.memory.agenda import Agenda
+from anselai.adapters.memory.log_book import LogBook
+from anselai.adapters.memory.record_shelf import RecordShelf
+from anselai.domain.connection import DEFAULT_STUDIO, ConnectionKey, PlatformConnection
+from anselai.domain.errors import ConnectionNotFound
+from anselai.domain.frequency import Frequency
+from anselai.domain.ports.clock import Clock
+from anselai.domain.ports.workers import Worker
+from anselai.domain.schedule import SyncSchedule
+from anselai.domain.sync_job import JobLease, JobState, SyncJob
+
+Rhythm = tuple[ConnectionKey, Frequency]
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRight:
+    owner: UUID
+    expires_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryStore:
+    """Everything that is stored, with its indexes. For one thread: an adapter's method runs through without awaiting.
+
+    What goes in and out is immutable, so nobody can change the store behind its back.
+    """
+
+    clock: Clock
+    studios: Collection[str] = frozenset({DEFAULT_STUDIO})
+    connections: dict[ConnectionKey, PlatformConnection] = field(default_factory=dict)
+    refresh_rights: dict[ConnectionKey, RefreshRight] = field(default_factory=dict)
+    schedules: dict[Rhythm, SyncSchedule] = field(default_factory=dict)
+    next_slots: Agenda[Rhythm] = field(default_factory=Agenda)
+    jobs: dict[UUID, SyncJob] = field(default_factory=dict)
+    active: dict[Rhythm, UUID] = field(default_factory=dict)
+    slots: dict[tuple[Rhythm, datetime], UUID] = field(default_factory=dict)
+    rate_limited: set[UUID] = field(default_factory=set)
+    queued: Agenda[UUID] = field(default_factory=Agenda)
+    leases: Agenda[UUID] = field(default_factory=Agenda)
+    finished: Agenda[UUID] = field(default_factory=Agenda)
+    log: LogBook = field(default_factory=LogBook)
+    records: RecordShelf = field(default_factory=RecordShelf)
+    workers: dict[UUID, Worker] = field(default_factory=dict)
+    sleepers: "set[asyncio.Future[None]]" = field(default_factory=set)
+
+    def connection(self, key: ConnectionKey) -> PlatformConnection:
+        try:
+            return self.connections[key]
+        except KeyError:
+            raise ConnectionNotFound(key.platform) from None
+
+    def put_schedule(self, schedule: SyncSchedule) -> SyncSchedule:
+        self.schedules[schedule.key, schedule.frequency] = schedule
+        self.next_slots.put((schedule.key, schedule.frequency), schedule.next_slot_at)
+        return schedule
+
+    def drop_schedule(self, rhythm: Rhythm) -> None:
+        if self.schedules.pop(rhythm, None) is not None:
+            self.next_slots.drop(rhythm)
+
+    def held_job(self, lease: JobLease) -> SyncJob | None:
+        """The running job, if this is its lease."""
+        job = self.jobs.get(lease.job_id)
+        return job if job is not None and job.state is JobState.RUNNING and job.fence == lease.fence else None
+
+    def put_job(self, job: SyncJob) -> SyncJob:
+        self.drop_job(job.id)
+        self.jobs[job.id] = job
+        if job.slot_at is not None:
+            self.slots[(job.key, job.frequency), job.slot_at] = job.id
+        if job.is_active:
+            self.active[job.key, job.frequency] = job.id
+        if job.state is JobState.QUEUED:
+            self.queued.put(job.id, job.run_after)
+        if job.lease_expires_at is not None:
+            self.leases.put(job.id, job.lease_expires_at)
+        if job.finished_at is not None:
+            self.finished.put(job.id, job.finished_at)
+        return job
+
+    def drop_job(self, job_id: UUID) -> None:
+        job = self.jobs.pop(job_id, None)
+        if job is None:
+            return
+        if job.slot_at is not None:
+            del self.slots[(job.key, job.frequency), job.slot_at]
+        if job.is_active:
+            del self.active[job.key, job.frequency]
+        for agenda in (self.queued, self.leases, self.finished):
+            agenda.drop(job_id)
+
+    def wake(self) -> None:
+        """Let everybody who waits for work look again."""
+        for sleeper in self.sleepers:
+            if not sleeper.done():
+                sleeper.set_result(None)

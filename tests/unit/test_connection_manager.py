@@ -1,0 +1,253 @@
+"""Connections, as a program sees them: over the memory adapters, which pass the same suites as PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.fakes import FakeClock
+
+from anselai.application.ansel import Ansel
+from anselai.container import open_in_memory
+from anselai.domain.connection import ConnectionKey, ConnectionStatus, Credentials
+from anselai.domain.errors import (
+    AuthFailure,
+    ConnectionExists,
+    ConnectionNotFound,
+    InvalidInput,
+    NoRefreshToken,
+    TokenUnreadable,
+    TransientFailure,
+    UnknownPlatform,
+)
+from anselai.domain.frequency import Frequency
+from anselai.domain.ports.platform_client import Batch, FetchRequest, PlatformClient, PlatformInfo, Verification
+from anselai.domain.secret import Secret
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Flickr(PlatformClient):
+    """A platform that answers as it is told, and remembers the tokens that it was shown."""
+
+    answer: Verification | Exception = field(default_factory=lambda: Verification(ok=True))
+    refusal: Exception | None = None
+    delay: float = 0.0
+    refreshes: int = 0
+    shown: list[str] = field(default_factory=list)
+    info = PlatformInfo(name="flickr", label="Flickr", refresh_margin=timedelta(minutes=5))
+
+    def __call__(self, config: object) -> PlatformClient:
+        return self
+
+    async def verify(self, key: ConnectionKey, credentials: Credentials, now: datetime) -> Verification:
+        self.shown.append(credentials.access_token.reveal())
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def refresh(self, key: ConnectionKey, credentials: Credentials, now: datetime) -> Credentials:
+        await asyncio.sleep(self.delay)
+        if self.refusal is not None:
+            raise self.refusal
+        self.refreshes += 1
+        return replace(credentials, access_token=Secret(f"renewed-{self.refreshes}"), expires_at=now + HOUR)
+
+    async def fetch(self, request: FetchRequest) -> AsyncIterator[Batch]:
+        yield Batch()
+
+
+@pytest.fixture
+def flickr() -> Flickr:
+    return Flickr()
+
+
+@pytest.fixture
+async def ansel(flickr: Flickr) -> AsyncIterator[Ansel]:
+    async with open_in_memory(plugins=[flickr], clock=FakeClock(NOW)) as opened:
+        yield opened
+
+
+async def connect(ansel: Ansel, **given: object) -> None:
+    fields = {"access_token": "access-1", "refresh_token": "refresh-1", "token_expires_at": NOW + HOUR, **given}
+    await ansel.connections.save_connection("flickr", **fields)  # type: ignore[arg-type]
+
+
+async def test_a_saved_connection_reads_back_without_its_tokens(ansel: Ansel) -> None:
+    await connect(ansel, account_id="studio-7", scopes=["read", "read", "stats"])
+    view = await ansel.connections.get_connection("flickr")
+    assert (view.platform, view.account_id, view.status) == ("flickr", "studio-7", ConnectionStatus.ACTIVE)
+    assert (view.scopes, view.has_refresh_token) == (("read", "stats"), True)
+    assert "access-1" not in repr(view)
+    assert "refresh-1" not in repr(view)
+
+
+async def test_a_new_connection_gets_all_three_schedules(ansel: Ansel) -> None:
+    await connect(ansel)
+    [status] = (await ansel.scheduler.status()).platforms
+    assert [each.schedule.frequency for each in status.schedules] == list(Frequency)
+    assert all(each.schedule.next_run_at is not None and each.schedule.next_run_at > NOW for each in status.schedules)
+
+
+async def test_a_platform_is_connected_once(ansel: Ansel) -> None:
+    await connect(ansel)
+    with pytest.raises(ConnectionExists):
+        await connect(ansel)
+
+
+async def test_a_platform_that_is_not_installed_is_refused(ansel: Ansel) -> None:
+    with pytest.raises(UnknownPlatform):
+        await ansel.connections.save_connection("myspace", access_token="token")
+
+
+async def test_every_problem_of_an_input_is_told_at_once_and_nothing_is_saved(ansel: Ansel) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await ansel.connections.save_connection(
+            "flickr",
+            access_token=" ",
+            refresh_token="\x00",
+            account_id="",
+            token_expires_at=datetime(2026, 1, 1),
+            scopes=["fine", ""],
+        )
+    paths = [problem.path for problem in refused.value.problems]
+    assert paths == ["accessToken", "refreshToken", "accountId", "scopes[1]", "tokenExpiresAt"]
+    assert await ansel.connections.list_connections() == []
+
+
+async def test_new_tokens_make_a_connection_active_again(ansel: Ansel, flickr: Flickr) -> None:
+    await connect(ansel)
+    flickr.answer = Verification(ok=False, reason="revoked")
+    assert (await ansel.connections.test_connection("flickr")).status is ConnectionStatus.ERROR
+    view = await ansel.connections.update_connection("flickr", access_token="access-2")
+    assert (view.status, view.last_error, view.token_expires_at) == (ConnectionStatus.ACTIVE, None, None)
+
+
+async def test_an_update_replaces_the_given_fields_and_keeps_the_others(ansel: Ansel, flickr: Flickr) -> None:
+    await connect(ansel, account_id="a", scopes=["read"])
+    view = await ansel.connections.update_connection("flickr", account_id=None)
+    assert (view.account_id, view.scopes, view.token_expires_at) == (None, ("read",), NOW + HOUR)
+    await ansel.connections.test_connection("flickr")
+    assert flickr.shown == ["access-1"]
+
+
+async def test_a_test_that_the_platform_passes_leaves_the_connection_active(ansel: Ansel) -> None:
+    await connect(ansel)
+    test = await ansel.connections.test_connection("flickr")
+    assert (test.ok, test.status, test.checked_at, test.reason) == (True, ConnectionStatus.ACTIVE, NOW, None)
+
+
+async def test_a_test_that_fails_says_why_and_is_remembered(ansel: Ansel, flickr: Flickr) -> None:
+    await connect(ansel)
+    flickr.answer = Verification(ok=False, reason="the scopes were taken back")
+    test = await ansel.connections.test_connection("flickr")
+    view = await ansel.connections.get_connection("flickr")
+    assert (test.ok, test.reason) == (False, "the scopes were taken back")
+    assert (view.status, view.last_error) == (ConnectionStatus.ERROR, "the scopes were taken back")
+
+
+@pytest.mark.parametrize("trouble", [TransientFailure("503 from Flickr"), KeyError("id")])
+async def test_a_platform_in_trouble_fails_the_test_but_says_nothing_of_the_connection(
+    ansel: Ansel, flickr: Flickr, trouble: Exception
+) -> None:
+    await connect(ansel)
+    flickr.answer = trouble
+    test = await ansel.connections.test_connection("flickr")
+    assert (test.ok, test.status) == (False, ConnectionStatus.ACTIVE)
+    assert test.reason
+
+
+async def test_what_a_client_says_of_a_failure_never_shows_the_token(ansel: Ansel, flickr: Flickr) -> None:
+    await connect(ansel)
+    flickr.answer = RuntimeError("401 for access-1 (refresh-1)")
+    test = await ansel.connections.test_connection("flickr")
+    assert test.reason == "The Flickr client failed: RuntimeError: 401 for *** (***)"
+
+
+async def test_a_token_past_its_expiry_shows_as_expired_before_anything_notices(flickr: Flickr) -> None:
+    clock = FakeClock(NOW)
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await connect(ansel)
+        clock.advance(HOUR)
+        assert (await ansel.connections.get_connection("flickr")).status is ConnectionStatus.EXPIRED
+        view = await ansel.connections.refresh_token("flickr")
+        assert (view.status, view.token_expires_at) == (ConnectionStatus.ACTIVE, NOW + 2 * HOUR)
+
+
+async def test_many_who_ask_for_a_refresh_at_once_share_one(ansel: Ansel, flickr: Flickr) -> None:
+    await connect(ansel)
+    flickr.delay = 0.01
+    views = await asyncio.gather(*(ansel.connections.refresh_token("flickr") for _ in range(50)))
+    assert flickr.refreshes == 1
+    assert {view.token_expires_at for view in views} == {NOW + HOUR}
+
+
+async def test_a_refresh_goes_on_when_the_one_who_asked_goes_away(ansel: Ansel, flickr: Flickr) -> None:
+    await connect(ansel)
+    flickr.delay = 0.01
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.001):
+            await ansel.connections.refresh_token("flickr")
+    await ansel.connections.refresh_token("flickr")
+    assert flickr.refreshes == 1
+
+
+async def test_tokens_that_were_replaced_during_a_refresh_win(ansel: Ansel, flickr: Flickr) -> None:
+    await connect(ansel)
+    flickr.delay = 0.02
+    refreshing = asyncio.create_task(ansel.connections.refresh_token("flickr"))
+    await asyncio.sleep(0.005)
+    await ansel.connections.update_connection("flickr", access_token="access-2")
+    with pytest.raises(Exception, match="changed by somebody else"):
+        await refreshing
+    await ansel.connections.test_connection("flickr")
+    assert flickr.shown == ["access-2"]
+
+
+async def test_a_grant_that_is_gone_makes_the_connection_expired(ansel: Ansel, flickr: Flickr) -> None:
+    await connect(ansel)
+    flickr.refusal = AuthFailure("invalid_grant for refresh-1")
+    with pytest.raises(AuthFailure) as refused:
+        await ansel.connections.refresh_token("flickr")
+    view = await ansel.connections.get_connection("flickr")
+    assert str(refused.value) == view.last_error == "invalid_grant for ***"
+    assert view.status is ConnectionStatus.EXPIRED
+
+
+async def test_a_refresh_that_failed_can_be_tried_again_at_once(ansel: Ansel, flickr: Flickr) -> None:
+    await connect(ansel)
+    flickr.refusal = TransientFailure("503")
+    with pytest.raises(TransientFailure):
+        await ansel.connections.refresh_token("flickr")
+    flickr.refusal = None
+    assert (await ansel.connections.refresh_token("flickr")).status is ConnectionStatus.ACTIVE
+
+
+async def test_without_a_refresh_token_there_is_no_refresh(ansel: Ansel) -> None:
+    await connect(ansel, refresh_token=None)
+    with pytest.raises(NoRefreshToken):
+        await ansel.connections.refresh_token("flickr")
+
+
+async def test_a_removed_connection_is_gone_with_its_schedules_and_its_log_stays(ansel: Ansel) -> None:
+    await connect(ansel)
+    await ansel.scheduler.run_sync_now("flickr")
+    assert await ansel.worker.drain() == 1
+    await ansel.connections.remove_connection("flickr")
+    with pytest.raises(ConnectionNotFound):
+        await ansel.connections.get_connection("flickr")
+    assert (await ansel.scheduler.status()).platforms[0].schedules == ()
+    assert len((await ansel.scheduler.log()).entries) == 1
+
+
+async def test_a_token_is_sealed_for_its_platform_and_field(ansel: Ansel) -> None:
+    sealed = ansel.connections.encrypt_token("flickr", "access-1")
+    assert "access-1" not in sealed
+    assert ansel.connections.decrypt_token("flickr", sealed).reveal() == "access-1"
+    with pytest.raises(TokenUnreadable):
+        ansel.connections.decrypt_token("flickr", sealed, field="refresh_token")
+    with pytest.raises(TokenUnreadable):
+        ansel.connections.decrypt_token("flickr", sealed, studio="other")

@@ -1,0 +1,395 @@
+"""What a scheduler daemon does with its jobs, whatever a platform client does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from tests.fakes import FakeClock
+
+from anselai.application.ansel import Ansel
+from anselai.application.running_jobs import WorkerLimits
+from anselai.container import open_in_memory
+from anselai.domain.connection import ConnectionKey, ConnectionStatus, Credentials
+from anselai.domain.errors import AuthFailure, PermanentFailure, RateLimited, TransientFailure
+from anselai.domain.ports.platform_client import Batch, FetchRequest, PlatformClient, PlatformInfo, Verification
+from anselai.domain.ports.sync_log import LogEntry
+from anselai.domain.records import Metric
+from anselai.domain.secret import Secret
+from anselai.domain.sync_job import JobState, Outcome, Trigger
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+Step = Batch | Exception | Callable[[], Awaitable[None]]
+
+
+def metric(value: int) -> Metric:
+    return Metric(account_id="a", metric="views", metric_date=date(2026, 11, value), value=Decimal(value), as_of=NOW)
+
+
+@dataclass(slots=True)
+class Flickr(PlatformClient):
+    """Each fetch takes the next script: batches to give, errors to raise, things to do in between."""
+
+    scripts: list[list[Step]] = field(default_factory=list)
+    cursors: list[str | None] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    refusal: Exception | None = None
+    info = PlatformInfo(name="flickr", label="Flickr", refresh_margin=timedelta(minutes=5), simulated=True)
+
+    def __call__(self, config: object) -> PlatformClient:
+        return self
+
+    async def verify(self, key: ConnectionKey, credentials: Credentials, now: datetime) -> Verification:
+        return Verification(ok=True)
+
+    async def refresh(self, key: ConnectionKey, credentials: Credentials, now: datetime) -> Credentials:
+        if self.refusal is not None:
+            raise self.refusal
+        return replace(credentials, access_token=Secret("renewed"), expires_at=now + HOUR)
+
+    async def fetch(self, request: FetchRequest) -> AsyncIterator[Batch]:
+        self.cursors.append(request.cursor)
+        self.tokens.append(request.credentials.access_token.reveal())
+        for step in self.scripts.pop(0) if self.scripts else [Batch(simulated=True)]:
+            if isinstance(step, Exception):
+                raise step
+            if callable(step):
+                await step()
+                continue
+            yield step
+
+
+@pytest.fixture
+def flickr() -> Flickr:
+    return Flickr()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(NOW)
+
+
+@pytest.fixture
+async def ansel(flickr: Flickr, clock: FakeClock) -> AsyncIterator[Ansel]:
+    async with open_in_memory(plugins=[flickr], clock=clock) as opened:
+        await opened.connections.save_connection(
+            "flickr", access_token="access-1", refresh_token="refresh-1", token_expires_at=NOW + timedelta(days=30)
+        )
+        yield opened
+
+
+async def rows(ansel: Ansel) -> list[LogEntry]:
+    """The log, oldest first."""
+    return list(reversed((await ansel.scheduler.log()).entries))
+
+
+async def test_a_manual_sync_runs_and_is_logged(ansel: Ansel) -> None:
+    queued = await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    job = await ansel.scheduler.get_job(queued.id)
+    [row] = job.attempts
+    assert (job.state, job.trigger, job.attempt) == (JobState.SUCCEEDED, Trigger.MANUAL, 1)
+    assert (row.outcome, row.simulated, row.records, row.attempt) == (Outcome.SUCCEEDED, True, 0, 1)
+    assert (await ansel.connections.get_connection("flickr")).last_sync_at == NOW
+
+
+async def test_a_due_slot_runs_by_itself_and_once(ansel: Ansel, clock: FakeClock) -> None:
+    due_at = await ansel.scheduler.get_next_sync("flickr", "hourly")
+    assert due_at is not None
+    clock.advance(due_at - NOW)
+    assert await ansel.worker.drain() >= 1
+    assert await ansel.worker.drain() == 0
+    hourly = [row for row in await rows(ansel) if row.frequency == "hourly"]
+    assert [(row.outcome, row.slot_at, row.trigger) for row in hourly] == [
+        (Outcome.SUCCEEDED, due_at, Trigger.SCHEDULE)
+    ]
+    assert await ansel.scheduler.get_next_sync("flickr", "hourly") == due_at + HOUR
+
+
+async def test_a_paused_schedule_lets_its_slots_pass_and_says_so(ansel: Ansel, clock: FakeClock) -> None:
+    await ansel.scheduler.schedule_sync("flickr", "hourly", enabled=False)
+    clock.advance(2 * HOUR)
+    await ansel.worker.drain()
+    [row] = [row for row in await rows(ansel) if row.frequency == "hourly"]
+    assert (row.outcome, row.count) == (Outcome.PAUSED, 2)
+    assert await ansel.scheduler.get_next_sync("flickr", "hourly") is None
+    await ansel.scheduler.schedule_sync("flickr", "hourly")
+    next_sync = await ansel.scheduler.get_next_sync("flickr", "hourly")
+    assert next_sync is not None
+    assert next_sync > clock.now()
+
+
+async def test_changing_a_cron_accounts_for_the_slots_that_were_due(ansel: Ansel, clock: FakeClock) -> None:
+    clock.advance(3 * HOUR)
+    view = await ansel.scheduler.schedule_sync("flickr", "hourly", cron="30 * * * *", timezone="Asia/Kathmandu")
+    assert view.next_run_at == datetime(2026, 11, 23, 15, 45, tzinfo=UTC)  # half past in a zone of +05:45
+    [coalesced] = [row for row in await rows(ansel) if row.frequency == "hourly"]
+    assert (coalesced.outcome, coalesced.count) == (Outcome.COALESCED, 2)
+
+
+async def test_a_sync_resumes_after_the_last_batch_that_was_stored(
+    ansel: Ansel, flickr: Flickr, clock: FakeClock
+) -> None:
+    page_1 = Batch(records=[metric(1)], cursor="page-2", has_more=True)
+    page_2 = Batch(records=[metric(2), metric(3)], cursor="page-3")
+    flickr.scripts = [[page_1, TransientFailure("503")], [page_2]]
+    queued = await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    clock.advance(timedelta(minutes=1))
+    await ansel.worker.drain()
+    job = await ansel.scheduler.get_job(queued.id)
+    assert flickr.cursors[:2] == [None, "page-2"]
+    assert [(row.outcome, row.records) for row in job.attempts] == [(Outcome.RETRYING, 1), (Outcome.SUCCEEDED, 2)]
+    assert (job.state, job.records) == (JobState.SUCCEEDED, 3)
+
+
+async def test_a_cursor_that_stands_still_is_stalled_and_never_a_success(ansel: Ansel, flickr: Flickr) -> None:
+    flickr.scripts = [[Batch(cursor="page-2", has_more=True)] * 2]
+    queued = await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    job = await ansel.scheduler.get_job(queued.id)
+    assert (job.state, job.attempts[0].outcome, job.error_code) == (JobState.FAILED, Outcome.STALLED, "SYNC_STALLED")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "outcome", "error_class", "status"),
+    [
+        (TransientFailure("503"), Outcome.RETRYING, "transient", ConnectionStatus.ACTIVE),
+        (RateLimited("slow down"), Outcome.RETRYING, "rate_limited", ConnectionStatus.ACTIVE),
+        (PermanentFailure("no such account"), Outcome.FAILED, "permanent", ConnectionStatus.ERROR),
+        (ZeroDivisionError("division by zero"), Outcome.FAILED, "bug", ConnectionStatus.ERROR),
+    ],
+)
+async def test_each_failure_has_its_class_and_its_consequence(
+    ansel: Ansel, flickr: Flickr, trouble: Exception, outcome: Outcome, error_class: str, status: ConnectionStatus
+) -> None:
+    flickr.scripts = [[trouble]]
+    await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    [row] = await rows(ansel)
+    assert (row.outcome, row.error_class) == (outcome, error_class)
+    assert (await ansel.connections.get_connection("flickr")).status is status
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        None,
+        "a batch",
+        Batch(records=["no record"]),
+        Batch(cursor=7),
+        Batch(records=[metric(1)], cursor="a", has_more=True),
+    ],  # type: ignore[list-item,arg-type]
+)
+async def test_nonsense_from_a_client_is_its_bug_and_not_ours(ansel: Ansel, flickr: Flickr, nonsense: Batch) -> None:
+    flickr.scripts = [[nonsense]]
+    await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    [row] = await rows(ansel)
+    assert (row.outcome, row.error_class, row.error_code) == (Outcome.FAILED, "bug", "PLATFORM_CLIENT_BUG")
+
+
+async def test_a_failure_is_told_without_the_token_and_without_control_characters(ansel: Ansel, flickr: Flickr) -> None:
+    flickr.scripts = [[RuntimeError("boom\x00 access-1\n refresh-1 \ud800")]]
+    await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    [row] = await rows(ansel)
+    assert row.message == "The platform client failed with RuntimeError: boom  ***  ***  "
+
+
+async def test_a_rate_limit_waits_as_told_and_pressing_the_button_does_not_shorten_it(
+    ansel: Ansel, flickr: Flickr, clock: FakeClock
+) -> None:
+    flickr.scripts = [[RateLimited("slow down", retry_after=timedelta(minutes=7))]]
+    await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    again = await ansel.scheduler.run_sync_now("flickr")
+    assert (again.deduplicated, again.run_after) == (True, NOW + timedelta(minutes=7))
+    clock.advance(timedelta(minutes=7))
+    await ansel.worker.drain()
+    assert (await ansel.scheduler.get_job(again.id)).state is JobState.SUCCEEDED
+
+
+async def test_a_token_near_its_end_is_refreshed_before_the_platform_is_called(
+    ansel: Ansel, flickr: Flickr, clock: FakeClock
+) -> None:
+    clock.advance(timedelta(days=30) - timedelta(minutes=2))
+    await ansel.scheduler.schedule_sync("flickr", "hourly", enabled=False)
+    await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    assert set(flickr.tokens) == {"renewed"}
+
+
+async def test_a_refused_token_gets_one_refresh_and_the_run_goes_on(ansel: Ansel, flickr: Flickr) -> None:
+    flickr.scripts = [[AuthFailure("401")], [Batch(records=[metric(1)], cursor="end")]]
+    queued = await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    assert flickr.tokens == ["access-1", "renewed"]
+    assert (await ansel.scheduler.get_job(queued.id)).state is JobState.SUCCEEDED
+
+
+async def test_a_connection_whose_fresh_token_is_refused_expires_and_its_schedules_pause_until_it_is_reconnected(
+    ansel: Ansel, flickr: Flickr, clock: FakeClock
+) -> None:
+    flickr.scripts = [[AuthFailure("401")], [AuthFailure("401 again")]]
+    await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    view = await ansel.connections.get_connection("flickr")
+    assert (view.status, view.last_error) == (ConnectionStatus.EXPIRED, "401 again")
+    clock.advance(HOUR)
+    await ansel.worker.drain()
+    assert (await rows(ansel))[-1].outcome is Outcome.PAUSED
+    await ansel.connections.update_connection("flickr", access_token="access-2")
+    clock.advance(HOUR)
+    await ansel.worker.drain()
+    assert (await rows(ansel))[-1].outcome is Outcome.SUCCEEDED
+
+
+async def test_an_expired_token_without_a_refresh_token_calls_no_platform(flickr: Flickr, clock: FakeClock) -> None:
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await ansel.connections.save_connection("flickr", access_token="old", token_expires_at=NOW - HOUR)
+        await ansel.scheduler.run_sync_now("flickr")
+        await ansel.worker.drain()
+        [row] = await rows(ansel)
+    assert (row.outcome, row.error_class) == (Outcome.FAILED, "auth")
+    assert flickr.tokens == []
+
+
+async def test_a_platform_that_was_uninstalled_fails_its_jobs_and_says_so(clock: FakeClock, flickr: Flickr) -> None:
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await ansel.connections.save_connection("flickr", access_token="token")
+        await ansel.scheduler.run_sync_now("flickr")
+        platforms = ansel.worker.runner.platforms
+        platforms.clients.clear()  # type: ignore[attr-defined]
+        await ansel.worker.drain()
+        [row] = await rows(ansel)
+    assert (row.outcome, row.error_code) == (Outcome.FAILED, "UNKNOWN_PLATFORM")
+
+
+# The loops of a running worker, with limits short enough for a test. Time here is real.
+
+SHORT = WorkerLimits(
+    concurrency=2,
+    lease=timedelta(seconds=30),
+    run_limit=timedelta(seconds=0.2),
+    no_progress_limit=timedelta(seconds=0.2),
+    cancel_grace=timedelta(seconds=0.2),
+    stop_grace=timedelta(seconds=0.3),
+    idle_poll=timedelta(seconds=0.05),
+)
+
+
+async def run_until(ansel: Ansel, done: Callable[[], Awaitable[bool]]) -> None:
+    working = asyncio.create_task(ansel.worker.run())
+    try:
+        async with asyncio.timeout(10):
+            while not await done():  # noqa: ASYNC110  what is waited for is in the store
+                await asyncio.sleep(0.01)
+    finally:
+        ansel.worker.stop()
+        await working
+
+
+async def logged(ansel: Ansel, outcome: Outcome) -> bool:
+    return any(row.outcome is outcome for row in await rows(ansel))
+
+
+@pytest.fixture
+async def living(flickr: Flickr) -> AsyncIterator[Ansel]:
+    async with open_in_memory(plugins=[flickr], limits=SHORT) as opened:
+        await opened.connections.save_connection("flickr", access_token="access-1")
+        yield opened
+
+
+async def test_a_running_worker_is_known_as_alive_until_it_stops(living: Ansel) -> None:
+    async def alive() -> bool:
+        return bool((await living.scheduler.status()).workers)
+
+    await run_until(living, alive)
+    assert not await alive()
+
+
+async def test_a_job_that_is_queued_while_the_worker_sleeps_wakes_it(living: Ansel) -> None:
+    async def succeeded() -> bool:
+        if not await rows(living):
+            await living.scheduler.run_sync_now("flickr")
+        return await logged(living, Outcome.SUCCEEDED)
+
+    await run_until(living, succeeded)
+
+
+async def test_a_client_that_hangs_is_cancelled_and_its_run_tried_again_later(living: Ansel, flickr: Flickr) -> None:
+    flickr.scripts = [[lambda: asyncio.sleep(3600)]]
+    await living.scheduler.run_sync_now("flickr")
+    await run_until(living, lambda: logged(living, Outcome.RETRYING))
+    [row] = await rows(living)
+    assert row.error_class == "transient"
+    assert "stopped" in (row.message or "")
+
+
+async def test_a_client_that_ignores_its_cancellation_costs_one_place_and_not_the_worker(
+    living: Ansel, flickr: Flickr
+) -> None:
+    ended = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not ended.is_set():
+            try:
+                await ended.wait()
+            except asyncio.CancelledError:
+                continue
+
+    async def another_ran() -> bool:
+        if not await logged(living, Outcome.FAILED):
+            return False
+        assert len(living.worker.running.stuck) == 1
+        await living.scheduler.run_sync_now("flickr", "weekly")
+        return await logged(living, Outcome.SUCCEEDED)
+
+    flickr.scripts = [[stubborn]]
+    await living.scheduler.run_sync_now("flickr", "hourly")
+    try:
+        await run_until(living, another_ran)
+    finally:
+        ended.set()
+    first = (await rows(living))[0]
+    assert (first.outcome, first.error_class) == (Outcome.FAILED, "bug")
+    assert "ignored its cancellation" in (first.message or "")
+
+
+async def test_a_job_that_is_still_running_at_the_end_of_the_grace_time_is_given_back(
+    flickr: Flickr,
+) -> None:
+    limits = replace(SHORT, run_limit=timedelta(seconds=30), no_progress_limit=timedelta(seconds=30))
+    started = asyncio.Event()
+
+    async def long_call() -> None:
+        started.set()
+        await asyncio.sleep(3600)
+
+    async with open_in_memory(plugins=[flickr], limits=limits) as ansel:
+        await ansel.connections.save_connection("flickr", access_token="access-1")
+        flickr.scripts = [[long_call]]
+        queued = await ansel.scheduler.run_sync_now("flickr")
+
+        async def has_started() -> bool:
+            return started.is_set()
+
+        await run_until(ansel, has_started)
+        job = await ansel.scheduler.get_job(queued.id)
+    assert job.state is JobState.QUEUED
+    assert [row.outcome for row in job.attempts] == [Outcome.RELEASED]
+
+
+async def test_a_removed_connection_ends_its_run_and_nothing_of_it_is_written(living: Ansel, flickr: Flickr) -> None:
+    async def removed_meanwhile() -> None:
+        await living.connections.remove_connection("flickr")
+
+    flickr.scripts = [[removed_meanwhile, Batch(records=[metric(1)], cursor="end")]]
+    await living.scheduler.run_sync_now("flickr")
+    await run_until(living, lambda: logged(living, Outcome.CANCELLED))
+    assert [row.outcome for row in await rows(living)] == [Outcome.CANCELLED]
+    assert not (await living.insights.overview()).has_data
