@@ -125,7 +125,8 @@ attribution = Table(
     Column("is_last", Boolean, nullable=False),
     Column("occurred_at", INSTANT, nullable=False),
     *texts("channel", nullable=False),
-    *texts("touch_platform"),
+    # What the touch said, kept also where the campaign or post is not known (yet), and the rows that it names.
+    *texts("touch_platform", "campaign_account_id", "campaign_external_id", "content_external_id"),
     Column("ad_campaign_id", Uuid, ForeignKey("ad_campaigns.id", ondelete="SET NULL")),
     Column("content_id", Uuid, ForeignKey("content.id", ondelete="SET NULL")),
     *texts("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"),

@@ -1,0 +1,179 @@
+"""The pool of connections, and the way that every act takes through it.
+
+Time that decides is `statement_timestamp()`: one instant for all rows of a statement, unlike `clock_timestamp()`, so an
+index can be searched by it; and not that of a transaction which began earlier, unlike `now()`.
+"""
+
+import asyncio
+import select
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from anselai.adapters.postgres.driver_errors import TRY_AGAIN, translated
+from anselai.adapters.postgres.wakeups import Wakeups
+from anselai.domain.errors import InvalidSettings
+from anselai.domain.secret import Secret
+
+Row = tuple[Any, ...]
+Connection = AsyncConnection[Row]
+Params = Mapping[str, Any] | Sequence[Any]
+T = TypeVar("T")
+
+# A server that vanished without a word is noticed within five seconds. The DSN may say otherwise.
+_CONNECT: Final[Mapping[str, Any]] = {
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 4000,  # milliseconds
+    "application_name": "anselai",
+}
+# A statement never waits for ever: not for a lock, not for itself; and a frozen process frees its locks.
+_CONFIGURE: Final = (
+    "SET TimeZone = 'UTC'; SET lock_timeout = '4s'; SET statement_timeout = '60s';"
+    "SET idle_in_transaction_session_timeout = '60s'"
+)
+_PATIENCE: Final = 4.0  # seconds that an act waits for a connection
+_PATIENCE_SLICE: Final = 0.5
+_TRIES: Final = 4
+
+
+class Database:
+    """A PostgreSQL server. Made from a DSN without connecting; opened for as long as it is used.
+
+    A server that is away makes every act raise StoreUnavailable, and the first act after it is back works again.
+    """
+
+    __slots__ = ("_dsn", "_kwargs", "_max_connections", "_opened_pool", "_refused_at", "wakeups")
+
+    def __init__(self, dsn: Secret, *, max_connections: int = 10) -> None:
+        """Raises InvalidSettings when the DSN is none."""
+        self._dsn = dsn
+        self._max_connections = max_connections
+        self._kwargs = _connect_arguments(dsn)
+        self._opened_pool: AsyncConnectionPool[Connection] | None = None
+        self._refused_at = 0.0
+        self.wakeups = Wakeups(connect=self._connect)
+
+    async def open(self) -> None:
+        """Start the pool. Returns at once, also when the server is away."""
+        if self._opened_pool is not None:
+            return
+        pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            self._dsn.reveal,
+            kwargs=self._kwargs,
+            connection_class=AsyncConnection[Row],
+            min_size=1,
+            max_size=self._max_connections,
+            max_waiting=1000,
+            configure=_configure,
+            # The pool's own retries back off for minutes; without them each act that needs a connection tries at once.
+            reconnect_timeout=0,
+            reconnect_failed=self._note_refusal,
+            name="anselai",
+            open=False,
+        )
+        await pool.open()
+        self._opened_pool = pool
+
+    async def close(self) -> None:
+        pool, self._opened_pool = self._opened_pool, None
+        await self.wakeups.close()
+        if pool is not None:
+            await pool.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def rows(self, statement: str, params: Params | None = None) -> list[Row]:
+        """Run one statement, which is its own transaction. Instants come back in UTC."""
+        return await self.act(lambda connection: rows(connection, statement, params))
+
+    async def act(self, act: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run an act on a connection, again from its start if the server undid it because of a deadlock.
+
+        Raises StoreUnavailable.
+        """
+        with translated():
+            for tries_left in reversed(range(_TRIES)):
+                connection = await self._take()
+                try:
+                    return await act(connection)
+                except TRY_AGAIN:
+                    if not tries_left:
+                        raise
+                finally:
+                    await self._pool.putconn(connection)
+        raise AssertionError("unreachable")
+
+    @property
+    def _pool(self) -> AsyncConnectionPool[Connection]:
+        if self._opened_pool is None:
+            raise RuntimeError("the Database is not open: use it inside `async with database:`")
+        return self._opened_pool
+
+    async def _take(self) -> Connection:
+        while True:
+            connection = await self._wait_for_connection()
+            if await _is_usable(connection):
+                return connection
+            await self._pool.putconn(connection)  # which throws it away
+
+    async def _wait_for_connection(self) -> Connection:
+        began = asyncio.get_running_loop().time()
+        while True:
+            try:
+                return await self._pool.getconn(timeout=_PATIENCE_SLICE)
+            except PoolTimeout:
+                if self._refused_at >= began or asyncio.get_running_loop().time() - began > _PATIENCE:
+                    raise
+
+    async def _note_refusal(self, _pool: object) -> None:
+        self._refused_at = asyncio.get_running_loop().time()
+
+    async def _connect(self) -> Connection:
+        with translated():
+            return await AsyncConnection[Row].connect(self._dsn.reveal(), **self._kwargs)
+
+
+async def rows(connection: Connection, statement: str, params: Params | None = None) -> list[Row]:
+    cursor = await connection.execute(statement, params, binary=True)
+    return await cursor.fetchall()
+
+
+async def _configure(connection: Connection) -> None:
+    await connection.execute(_CONFIGURE)
+
+
+async def _is_usable(connection: Connection) -> bool:
+    """Whether the connection still works, without a round trip: an idle one has nothing to read, a dead one has."""
+    try:
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        if poll.poll(0):
+            await connection.execute("")
+    except psycopg.Error:
+        return False
+    return True
+
+
+def _connect_arguments(dsn: Secret) -> dict[str, Any]:
+    try:
+        given = conninfo_to_dict(dsn.reveal())
+    except psycopg.ProgrammingError:
+        raise InvalidSettings(
+            "DATABASE_URL is not a PostgreSQL address. It looks like postgresql://user:password@host:5432/database"
+        ) from None  # libpq's message quotes the address, password and all
+    return {key: value for key, value in _CONNECT.items() if key not in given} | {"autocommit": True}

@@ -1,0 +1,186 @@
+"""The statements of the queue. Each is one act: what it says happens together or not at all."""
+
+# ruff: noqa: S608  only names of columns and other statements are formatted into a statement, never a value
+
+from typing import Final
+
+from anselai.adapters.postgres import connection_rows, job_rows
+from anselai.adapters.postgres.wakeups import NOTIFY
+from anselai.domain import retry
+from anselai.domain.errors import LeaseLost
+
+# One row: whether the connection exists, whether the job was there before, and the job. No job when another
+# transaction queued one meanwhile; this statement cannot see it, the next one can. Locking the connection's row makes
+# the removal of the connection wait until the new job is there to be cancelled.
+ENQUEUE: Final = f"""
+WITH connection AS (
+    SELECT studio, platform FROM platform_connections
+    WHERE studio = %(studio)s AND platform = %(platform)s FOR KEY SHARE
+), active AS (
+    SELECT {job_rows.COLUMNS}, last_error_class FROM sync_jobs
+    WHERE studio = %(studio)s AND platform = %(platform)s AND state IN ('queued', 'running')
+        AND frequency = coalesce(%(frequency)s, frequency)
+    ORDER BY run_after, id LIMIT 1
+    FOR UPDATE
+), forwarded AS (
+    UPDATE sync_jobs SET run_after = statement_timestamp()
+    WHERE id = (SELECT id FROM active) AND state = 'queued' AND run_after > statement_timestamp()
+        AND last_error_class IS DISTINCT FROM 'rate_limited'
+    RETURNING {job_rows.COLUMNS}
+), added AS (
+    INSERT INTO sync_jobs (id, studio, platform, frequency, trigger, state, run_after)
+    SELECT %(id)s, studio, platform, coalesce(%(frequency)s, 'daily'), 'manual', 'queued', statement_timestamp()
+    FROM connection WHERE NOT EXISTS (SELECT FROM active)
+    ON CONFLICT DO NOTHING
+    RETURNING {job_rows.COLUMNS}
+), answer AS (
+    SELECT false AS deduplicated, added.* FROM added
+    UNION ALL SELECT true, forwarded.* FROM forwarded
+    UNION ALL SELECT true, {job_rows.COLUMNS} FROM active WHERE NOT EXISTS (SELECT FROM forwarded)
+)
+SELECT EXISTS (SELECT FROM connection),
+    CASE WHEN EXISTS (SELECT FROM added) OR EXISTS (SELECT FROM forwarded) THEN {NOTIFY}::text END, answer.*
+FROM (VALUES (1)) AS one LEFT JOIN answer ON true
+"""
+
+CLAIM: Final = f"""
+WITH due AS (
+    SELECT id FROM sync_jobs
+    WHERE state = 'queued' AND run_after <= statement_timestamp()
+    ORDER BY run_after
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE sync_jobs SET
+        state = 'running', attempt = attempt + 1, fence = fence + 1, worker = %(worker)s,
+        started_at = statement_timestamp(), lease_expires_at = statement_timestamp() + %(lease)s
+    WHERE id = ANY (ARRAY(SELECT id FROM due))
+    RETURNING {job_rows.COLUMNS}
+)
+SELECT {job_rows.of("j")}, {connection_rows.of("c")}
+FROM claimed j JOIN platform_connections c USING (studio, platform)
+ORDER BY j.run_after, j.id
+"""
+
+# Rows are locked in the order of their ids, here and in FINISH, so that two such statements cannot deadlock.
+_HELD: Final = """
+SELECT j.id FROM sync_jobs j JOIN given USING (id, fence)
+WHERE j.state = 'running' ORDER BY j.id FOR UPDATE OF j
+"""
+RENEW: Final = f"""
+WITH given AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[]) AS g (id, fence)
+), held AS ({_HELD})
+UPDATE sync_jobs SET lease_expires_at = statement_timestamp() + %(lease)s
+WHERE id = ANY (ARRAY(SELECT id FROM held))
+RETURNING id
+"""
+
+FINISH: Final = f"""
+WITH given AS (
+    SELECT * FROM json_to_recordset(%s::json) AS g (
+        id uuid, fence bigint, outcome text, next_state text, records bigint, api_calls integer, simulated boolean,
+        retry_in interval, failures integer, partial_failures integer, error_class text, error_code text,
+        error_message text, connection_status text, position integer
+    )
+), held AS ({_HELD}), closed AS (
+    UPDATE sync_jobs j SET
+        state = given.next_state, records = j.records + given.records, failures = given.failures,
+        partial_failures = given.partial_failures,
+        run_after = CASE
+            WHEN given.next_state = 'queued' THEN statement_timestamp() + given.retry_in ELSE j.run_after
+        END,
+        finished_at = CASE WHEN given.next_state <> 'queued' THEN statement_timestamp() END,
+        worker = NULL, lease_expires_at = NULL,
+        last_error_class = given.error_class, last_error_code = given.error_code,
+        last_error = left(given.error_message, 1000)
+    FROM given
+    WHERE j.id = given.id AND j.id = ANY (ARRAY(SELECT id FROM held))
+    RETURNING given.*, j.studio, j.platform, j.trigger, j.frequency, j.slot_at, j.attempt, j.started_at, j.last_error
+), logged AS (
+    INSERT INTO sync_log
+        (studio, platform, trigger, outcome, frequency, job_id, slot_at, slot_last_at, attempt, started_at, finished_at,
+        records, api_calls, simulated, error_class, error_code, message)
+    SELECT studio, platform, trigger, outcome, frequency, id, slot_at, slot_at, attempt, started_at,
+        statement_timestamp(), records, api_calls, simulated, error_class, error_code, last_error
+    FROM closed ORDER BY position
+), learned AS (
+    SELECT DISTINCT ON (studio, platform) studio, platform, error_code, last_error,
+        coalesce(connection_status, 'active') AS status,
+        bool_or(outcome = 'succeeded') OVER (PARTITION BY studio, platform) AS succeeded
+    FROM closed WHERE outcome = 'succeeded' OR connection_status IS NOT NULL
+    ORDER BY studio, platform, position DESC
+), locked AS (
+    SELECT c.id, learned.* FROM platform_connections c JOIN learned USING (studio, platform)
+    ORDER BY c.id FOR NO KEY UPDATE OF c
+), marked AS (
+    UPDATE platform_connections c SET
+        last_sync_at = CASE WHEN locked.succeeded THEN statement_timestamp() ELSE c.last_sync_at END,
+        status = locked.status, last_error_code = locked.error_code, last_error = locked.last_error,
+        updated_at = statement_timestamp(), version = c.version + 1
+    FROM locked WHERE c.id = locked.id
+)
+SELECT id, CASE WHEN outcome = 'released' THEN {NOTIFY}::text END FROM closed
+"""
+
+RECLAIM: Final = f"""
+WITH lost AS (
+    SELECT id FROM sync_jobs
+    WHERE state = 'running' AND lease_expires_at <= statement_timestamp()
+    ORDER BY lease_expires_at
+    LIMIT %s
+    FOR UPDATE SKIP LOCKED
+), returned AS (
+    UPDATE sync_jobs SET
+        failures = failures + 1, worker = NULL, lease_expires_at = NULL,
+        state = CASE WHEN failures + 1 < {retry.ATTEMPTS} THEN 'queued' ELSE 'failed' END,
+        run_after = CASE WHEN failures + 1 < {retry.ATTEMPTS} THEN statement_timestamp() ELSE run_after END,
+        finished_at = CASE WHEN failures + 1 < {retry.ATTEMPTS} THEN NULL ELSE statement_timestamp() END,
+        last_error_class = 'transient', last_error_code = '{LeaseLost.code}',
+        last_error = 'the worker stopped, or lost the database, before it finished'
+    WHERE id = ANY (ARRAY(SELECT id FROM lost))
+    RETURNING *
+), logged AS (
+    INSERT INTO sync_log
+        (studio, platform, trigger, outcome, frequency, job_id, slot_at, slot_last_at, attempt, started_at, finished_at,
+        error_class, error_code, message)
+    SELECT studio, platform, trigger, outcome, frequency, id, slot_at, slot_at, attempt, started_at,
+        statement_timestamp(), last_error_class, last_error_code, message
+    FROM (
+        SELECT returned.*, 'abandoned' AS outcome, last_error AS message FROM returned
+        UNION ALL
+        SELECT returned.*, 'failed', 'given up after {retry.ATTEMPTS} attempts that failed' FROM returned
+        WHERE state = 'failed'
+    ) AS lines
+    ORDER BY id, outcome
+)
+SELECT count(*) FROM returned
+"""
+
+GET: Final = f"SELECT {job_rows.COLUMNS} FROM sync_jobs WHERE studio = %s AND id = %s"
+
+ACTIVE: Final = f"""
+SELECT {job_rows.COLUMNS} FROM sync_jobs WHERE studio = %s AND state IN ('queued', 'running') ORDER BY run_after, id
+"""
+
+NEXT_RUN: Final = """
+SELECT least(
+    (SELECT min(run_after) FROM sync_jobs WHERE state = 'queued'),
+    (SELECT min(lease_expires_at) FROM sync_jobs WHERE state = 'running')
+)
+"""
+
+PRUNE: Final = """
+WITH jobs AS (
+    DELETE FROM sync_jobs WHERE id = ANY (ARRAY(
+        SELECT id FROM sync_jobs WHERE finished_at < statement_timestamp() - %(finished_before)s
+        ORDER BY finished_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    )) RETURNING 1
+), lines AS (
+    DELETE FROM sync_log WHERE id = ANY (ARRAY(
+        SELECT id FROM sync_log WHERE logged_at < statement_timestamp() - %(logged_before)s
+        ORDER BY logged_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    )) RETURNING 1
+)
+SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM lines)
+"""
