@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dependency_injector.containers import DeclarativeContainer
-from dependency_injector.providers import DependenciesContainer, Dependency, Singleton
+from dependency_injector.providers import DependenciesContainer, Dependency, Object, Singleton
 
 from anselai.adapters.cron import CroniterTimetable
 from anselai.adapters.crypto.aes_gcm import AesGcmCipher
-from anselai.adapters.crypto.keyring import derive_key, generate_secret
 from anselai.adapters.crypto.key_file import FILE_NAME as KEY_FILE
 from anselai.adapters.crypto.key_file import read_or_make_key
+from anselai.adapters.crypto.keyring import derive_key, generate_secret
 from anselai.adapters.memory.connections import MemoryConnections
 from anselai.adapters.memory.health import MemoryHealth
 from anselai.adapters.memory.jobs import MemorySyncJobs
@@ -25,6 +25,7 @@ from anselai.adapters.memory.store import MemoryStore
 from anselai.adapters.memory.sync_log import MemorySyncLog
 from anselai.adapters.memory.workers import MemoryWorkers
 from anselai.adapters.platforms.registry import InstalledPlatforms
+from anselai.adapters.platforms.stub import StubClient
 from anselai.adapters.postgres import migrate
 from anselai.adapters.postgres.connections import PostgresConnections
 from anselai.adapters.postgres.database import Database
@@ -32,6 +33,7 @@ from anselai.adapters.postgres.embedded import start_embedded
 from anselai.adapters.postgres.health import PostgresHealth
 from anselai.adapters.postgres.jobs import PostgresSyncJobs
 from anselai.adapters.postgres.records import PostgresRecords
+from anselai.adapters.postgres.rehearsal import Rehearsal
 from anselai.adapters.postgres.schedules import PostgresSchedules
 from anselai.adapters.postgres.sync_log import PostgresSyncLog
 from anselai.adapters.postgres.workers import PostgresWorkers
@@ -47,7 +49,7 @@ from anselai.application.sync_scheduler import SyncScheduler
 from anselai.application.sync_worker import SyncWorker
 from anselai.application.token_refresh import TokenRefresher
 from anselai.application.token_vault import TokenVault
-from anselai.domain.errors import InvalidSettings
+from anselai.domain.errors import InvalidSettings, SchemaBehind, SchemaUnknown
 from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.platform_client import PlatformPlugin
 from anselai.domain.secret import Secret
@@ -71,9 +73,12 @@ class SchemaState:
     current: str | None
     revisions: tuple[str, ...]
 
-    @property
-    def needed(self) -> str:
-        return self.revisions[-1]
+    def check(self) -> None:
+        """Return if it is current. Raises SchemaBehind, SchemaUnknown."""
+        if self.current is not None and self.current not in self.revisions:
+            raise SchemaUnknown(self.current)
+        if self.current != self.revisions[-1]:
+            raise SchemaBehind(self.current, self.revisions[-1])
 
 
 class MemoryStores(DeclarativeContainer):
@@ -270,6 +275,37 @@ async def open_in_memory(
     yield container.ansel()
 
 
+@asynccontextmanager
+async def open_rehearsal(dsn: Secret, settings: Settings) -> AsyncIterator[Ansel]:
+    """Everything over tables of its own in this database, seen by nobody else and gone at the end, with one stub.
+
+    Raises InvalidSettings, StoreUnavailable.
+    """
+    rehearsal = Rehearsal(dsn)
+    container = Container(
+        stores=PostgresStores(database=Object(rehearsal)),
+        encryption_key=_key(settings),
+        platforms=InstalledPlatforms([StubClient], {}),
+        clock=SystemClock(),
+        limits=WorkerLimits(),
+    )
+    async with rehearsal:
+        yield container.ansel()
+
+
+async def try_every_table(dsn: Secret) -> Sequence[str]:
+    """Write, read and delete a row of every table, and take it all back; the tables' names."""
+    from anselai.adapters.postgres.round_trip import round_trip  # loads SQLAlchemy, which serving does without
+
+    async with Database(dsn) as database:
+        return await round_trip(database, RandomIds().new())
+
+
+def has_database(settings: Settings) -> bool:
+    """Whether there is one to open; an embedded one that was never started would be made by that."""
+    return settings.database_url is not None or (settings.data_dir / "postgres").exists()
+
+
 def generate_key() -> Secret:
     """A good ENCRYPTION_KEY."""
     return generate_secret()
@@ -313,6 +349,11 @@ async def move_schema(settings: Settings, *, down_to: str | None = None, report:
             await asyncio.to_thread(migrate.upgrade, dsn, report=report)
         else:
             await asyncio.to_thread(migrate.downgrade, dsn, down_to, report=report)
+
+
+def schema_revisions() -> tuple[str, ...]:
+    """Every revision that this version knows, oldest first."""
+    return migrate.revisions()
 
 
 def schema_sql(since: str | None = None) -> str:

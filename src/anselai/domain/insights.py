@@ -4,6 +4,21 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+# ISO 4217: the currencies that have another number of digits after the point than two.
+_NO_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THREE_DIGITS = "BHD IQD JOD KWD LYD OMR TND"
+_FOUR_DIGITS = "CLF UYW"
+_MINOR_UNITS = {
+    currency: digits
+    for digits, currencies in ((0, _NO_DIGITS), (3, _THREE_DIGITS), (4, _FOUR_DIGITS))
+    for currency in currencies.split()
+}
+
+
+def minor_units(currency: str) -> int:
+    """How many digits an amount has after the point: 2 for EUR, where 1250 minor units are 12.50, 0 for JPY."""
+    return _MINOR_UNITS.get(currency, 2)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:

@@ -16,6 +16,7 @@ from anselai.domain.ports.jobs import QueuedJob, SyncJobs
 from anselai.domain.sync_job import AttemptResult, ClaimedJob, JobLease, JobState, Outcome, SyncJob, Trigger
 
 ABANDONED = "The worker died or lost the store: its lease ran out."
+GIVEN_UP = f"Given up after {retry.ATTEMPTS} attempts that failed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +169,11 @@ class MemorySyncJobs(SyncJobs):
                 last_error=ABANDONED,
             )
         )
-        row = attempt_row(job, Outcome.FAILED if for_good else Outcome.ABANDONED, now, message=ABANDONED)
-        self.store.log.add(replace(row, error_class=FailureClass.TRANSIENT, error_code=LeaseLost.code))
+        row = attempt_row(job, Outcome.ABANDONED, now, message=ABANDONED)
+        abandoned = replace(row, error_class=FailureClass.TRANSIENT, error_code=LeaseLost.code)
+        self.store.log.add(abandoned)
+        if for_good:
+            self.store.log.add(replace(abandoned, outcome=Outcome.FAILED, message=GIVEN_UP))
 
 
 def _longest_due(job: SyncJob) -> tuple[datetime, UUID]:

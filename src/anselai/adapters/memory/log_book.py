@@ -39,7 +39,7 @@ class LogBook:
         key = (error.studio, error.route, error.code, now.replace(second=0, microsecond=0))
         known = self.api_errors.get(key)
         if known is not None:
-            self.rows[known] = replace(self.rows[known], count=self.rows[known].count + 1)
+            self.rows[known] = replace(self.rows[known], count=self.rows[known].count + error.count)
             return
         self.api_errors[key] = self.add(
             LogEntry(
@@ -49,6 +49,7 @@ class LogBook:
                 trigger=Trigger.API,
                 outcome=Outcome.API_ERROR,
                 logged_at=now,
+                count=error.count,
                 error_code=error.code,
                 message=error.message,
                 route=error.route,

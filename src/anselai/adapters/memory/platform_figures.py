@@ -54,13 +54,12 @@ class _Platform:
             each for _, each in self.shelf.of(ContentMetric, *self.start) if is_within(each.metric_date, self.period)
         ]
         ads = self._ads()
+        reaches = (each for each in totals if (each.metric, each.period) == ("reach", "days_28"))
         return PlatformFigures(
             platform=self.start[1],
             has_data=bool(metrics or posts or activity or ads),
-            followers=_newest_of_each_account(each for each in totals if each.metric == "followers"),
-            reach=_newest_of_each_account(
-                each for each in totals if (each.metric, each.period) == ("reach", "days_28")
-            ),
+            followers=int(sum(_newest_of_each_account(each for each in totals if each.metric == "followers"))),
+            reach=int(max(_newest_of_each_account(reaches), default=0)),
             views=int(sum(each.value for each in totals if (each.metric, each.period) == ("views", "day"))),
             posts=len(posts),
             interactions=_interactions(activity, posts),
@@ -86,12 +85,13 @@ def _preference(ad: AdMetric) -> tuple[bool, str]:
     return ad.attribution != "default", ad.attribution
 
 
-def _newest_of_each_account(metrics: Iterable[Metric]) -> int:
+def _newest_of_each_account(metrics: Iterable[Metric]) -> Sequence[Decimal]:
     newest: dict[str, Metric] = {}
     for each in metrics:
-        if each.account_id not in newest or newest[each.account_id].metric_date <= each.metric_date:
+        known = newest.get(each.account_id)
+        if known is None or (known.metric_date, known.as_of) <= (each.metric_date, each.as_of):
             newest[each.account_id] = each
-    return int(sum(each.value for each in newest.values()))
+    return [each.value for each in newest.values()]
 
 
 def _interactions(activity: Sequence[ContentMetric], posts: set[str]) -> int:

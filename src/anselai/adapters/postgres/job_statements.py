@@ -62,20 +62,22 @@ FROM claimed j JOIN platform_connections c USING (studio, platform)
 ORDER BY j.run_after, j.id
 """
 
-# Rows are locked in the order of their ids, here and in FINISH, so that two such statements cannot deadlock.
-_HELD: Final = """
-SELECT j.id FROM sync_jobs j JOIN given USING (id, fence)
-WHERE j.state = 'running' ORDER BY j.id FOR UPDATE OF j
-"""
-RENEW: Final = f"""
+# Never waits: a row that is locked is being written by its own run, or closed. It counts as held, and its lease is
+# extended the next time. As nobody who locks several jobs waits for another, these statements cannot deadlock.
+RENEW: Final = """
 WITH given AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[]) AS g (id, fence)
-), held AS ({_HELD})
-UPDATE sync_jobs SET lease_expires_at = statement_timestamp() + %(lease)s
-WHERE id = ANY (ARRAY(SELECT id FROM held))
-RETURNING id
+), renewed AS (
+    UPDATE sync_jobs SET lease_expires_at = statement_timestamp() + %(lease)s
+    WHERE id = ANY (ARRAY(
+        SELECT j.id FROM sync_jobs j JOIN given USING (id, fence) WHERE j.state = 'running'
+        FOR UPDATE OF j SKIP LOCKED
+    ))
+)
+SELECT j.id FROM sync_jobs j JOIN given USING (id, fence) WHERE j.state = 'running'
 """
 
+# Connections are locked in the order of their ids: two workers may finish jobs of the same ones.
 FINISH: Final = f"""
 WITH given AS (
     SELECT * FROM json_to_recordset(%s::json) AS g (
@@ -83,7 +85,7 @@ WITH given AS (
         retry_in interval, failures integer, partial_failures integer, error_class text, error_code text,
         error_message text, connection_status text, position integer
     )
-), held AS ({_HELD}), closed AS (
+), closed AS (
     UPDATE sync_jobs j SET
         state = given.next_state, records = j.records + given.records, failures = given.failures,
         partial_failures = given.partial_failures,
@@ -95,7 +97,7 @@ WITH given AS (
         last_error_class = given.error_class, last_error_code = given.error_code,
         last_error = left(given.error_message, 1000)
     FROM given
-    WHERE j.id = given.id AND j.id = ANY (ARRAY(SELECT id FROM held))
+    WHERE j.id = given.id AND j.fence = given.fence AND j.state = 'running'
     RETURNING given.*, j.studio, j.platform, j.trigger, j.frequency, j.slot_at, j.attempt, j.started_at, j.last_error
 ), logged AS (
     INSERT INTO sync_log
@@ -170,6 +172,7 @@ SELECT least(
 )
 """
 
+# The log's ids grow with time, so its oldest rows are found without an index of their instants.
 PRUNE: Final = """
 WITH jobs AS (
     DELETE FROM sync_jobs WHERE id = ANY (ARRAY(
@@ -178,8 +181,8 @@ WITH jobs AS (
     )) RETURNING 1
 ), lines AS (
     DELETE FROM sync_log WHERE id = ANY (ARRAY(
-        SELECT id FROM sync_log WHERE logged_at < statement_timestamp() - %(logged_before)s
-        ORDER BY logged_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        SELECT id FROM (SELECT id, logged_at FROM sync_log ORDER BY id LIMIT %(limit)s) AS oldest
+        WHERE logged_at < statement_timestamp() - %(logged_before)s
     )) RETURNING 1
 )
 SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM lines)

@@ -40,7 +40,7 @@ TABLES = (
         CONSTRAINT ck_platform_connections_refresh_right
             CHECK ((refresh_owner IS NULL) = (refresh_lease_expires_at IS NULL)),
         CONSTRAINT fk_platform_connections_studios FOREIGN KEY (studio) REFERENCES studios (id)
-    )
+    ) WITH (fillfactor = 70)
     """,
     """
     CREATE TABLE sync_schedules (
@@ -159,7 +159,6 @@ INDEXES = (
         " ON sync_jobs (studio, platform, frequency) WHERE state IN ('queued', 'running')"
     ),
     "CREATE INDEX ix_sync_log_job_id ON sync_log (job_id) WHERE job_id IS NOT NULL",
-    "CREATE INDEX ix_sync_log_logged_at ON sync_log (logged_at)",
     (
         "CREATE INDEX ix_sync_log_runs ON sync_log (studio, platform, frequency, id DESC)"
         " WHERE outcome IN ('succeeded', 'failed', 'stalled', 'retrying')"

@@ -1,0 +1,1 @@
+"""Benchmarks: AnselAI, its peers and the limits, measured side by side. `make bench` runs them."""

@@ -1,0 +1,1 @@
+"""AnselAI as a contestant, in processes of its own."""

@@ -1,0 +1,60 @@
+"""Sealing a token and opening it again: bound to its row, against bare AES-GCM and against Fernet.
+
+All in this process, with the product's own `cryptography`.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from anselai.adapters.crypto.aes_gcm import AesGcmCipher
+from anselai.adapters.crypto.keyring import derive_key, generate_secret
+from anselai.domain.connection import ConnectionKey
+from anselai.domain.ports.cipher import TokenBinding
+from anselai.domain.secret import Secret
+from bench.contest import Contest, Contestant, Figures
+
+TOKEN = os.urandom(100).hex()  # 200 characters
+REPEATS = 20_000
+
+
+def contest() -> Contest:
+    cipher = AesGcmCipher(key=derive_key(generate_secret()))
+    token = Secret(TOKEN)
+    binding = TokenBinding(ConnectionKey("default", "google"), "access_token")
+
+    def ours() -> None:
+        cipher.open(cipher.seal(token, binding), binding)
+
+    aead, plain, associated = AESGCM(AESGCM.generate_key(256)), TOKEN.encode(), b"default google access_token"
+
+    def bare_aes_gcm() -> None:
+        nonce = os.urandom(12)
+        aead.decrypt(nonce, aead.encrypt(nonce, plain, associated), associated)
+
+    fernet = Fernet(Fernet.generate_key())
+
+    def with_fernet() -> None:
+        fernet.decrypt(fernet.encrypt(plain))
+
+    assert cipher.open(cipher.seal(token, binding), binding) == token
+    return Contest(
+        title="Tokens: seal and open 200 bytes",
+        contestants=[
+            Contestant(name="AnselAI, bound to its row", measure=partial(_timed, ours)),
+            Contestant(name="bare AESGCM (the limit)", measure=partial(_timed, bare_aes_gcm), at_least=0.5),
+            Contestant(name="Fernet", measure=partial(_timed, with_fernet)),
+        ],
+    )
+
+
+def _timed(act: Callable[[], None]) -> Figures:
+    began = time.perf_counter()
+    for _ in range(REPEATS):
+        act()
+    took = time.perf_counter() - began
+    return {"tokens/s": REPEATS / took, "µs": took / REPEATS * 1e6}

@@ -1,0 +1,1 @@
+"""How AnselAI is entered: the command line, the HTTP API and its pages, the daemon."""

@@ -1,0 +1,5 @@
+"""The command line: `anselai …`."""
+
+from anselai.entrypoints.cli.main import main
+
+__all__ = ["main"]

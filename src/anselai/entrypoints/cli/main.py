@@ -1,0 +1,52 @@
+"""The commands, and how they fail: 0 is ok, 1 a refusal told in a sentence, 2 wrong usage."""
+
+from typing import IO, Any
+
+import click
+
+from anselai import __version__
+from anselai.domain.errors import AnselError
+from anselai.entrypoints.cli.check import check
+from anselai.entrypoints.cli.connections import connections
+from anselai.entrypoints.cli.daemons import scheduler, serve
+from anselai.entrypoints.cli.key import key
+from anselai.entrypoints.cli.migrate import migrate
+from anselai.entrypoints.cli.platforms import platforms
+from anselai.entrypoints.cli.sync import sync
+
+
+class Refused(click.ClickException):
+    """One of our errors, told with its stable code."""
+
+    exit_code = 1
+
+    def __init__(self, error: AnselError) -> None:
+        super().__init__(str(error))
+        self.code = error.code
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"Error [{self.code}]: {self.message}", file=file, err=file is None)
+
+
+class Commands(click.Group):
+    """Refuses without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AnselError as error:
+            raise Refused(error) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, message="anselai %(version)s")
+def main() -> None:
+    """AnselAI: business intelligence for photographers.
+
+    Start it with `anselai serve`, then open the address that it prints. Settings come from the environment and from
+    .env; docs/settings.md lists them.
+    """
+
+
+for command in (serve, scheduler, migrate, check, connections, sync, platforms, key):
+    main.add_command(command)

@@ -1,0 +1,61 @@
+"""What every command starts with: settings, the log, and AnselAI opened for as long as it takes."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import click
+
+from anselai.application.ansel import Ansel
+from anselai.entrypoints.logs import set_up_logging
+from anselai.settings import Settings, load_settings
+
+T = TypeVar("T")
+
+
+def settings_and_log() -> Settings:
+    """The settings of the environment and .env, and the log set up by them. Raises InvalidSettings."""
+    settings = load_settings()
+    set_up_logging(settings)
+    return settings
+
+
+def with_ansel(act: Callable[[Ansel], Awaitable[T]]) -> T:
+    """Open AnselAI, do this one thing, and close it."""
+
+    async def open_and_act() -> T:
+        from anselai.container import open_container
+
+        async with open_container(settings_and_log(), report=progress) as ansel:
+            return await act(ansel)
+
+    return run(open_and_act())
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run to the end, or to Ctrl-C or SIGTERM: then what was opened is closed first."""
+
+    async def cancellable() -> T:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await main
+
+    try:
+        return asyncio.run(cancellable())
+    except asyncio.CancelledError:
+        raise click.Abort from None
+
+
+def say(sentence: str) -> None:
+    """For a person or a log file; nobody need be listening."""
+    with suppress(OSError):
+        click.echo(sentence)
+
+
+def progress(sentence: str) -> None:
+    """What takes time, on standard error: a command's output is for scripts too."""
+    with suppress(OSError):
+        click.echo(f"{sentence} …", err=True)

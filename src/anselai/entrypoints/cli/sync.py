@@ -1,0 +1,190 @@
+"""`anselai sync`: schedules, runs and the log."""
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from anselai.application.ansel import Ansel
+from anselai.application.views import JobView, PlatformStatus, SyncStatus
+from anselai.domain.frequency import Frequency
+from anselai.domain.ports.sync_log import LogEntry
+from anselai.domain.schedule import CatchUp
+from anselai.domain.sync_job import Outcome, Trigger
+from anselai.entrypoints.cli.output import cell, json_option, print_fields, print_json, print_table
+from anselai.entrypoints.cli.session import say, with_ansel
+from anselai.entrypoints.cli.tokens import moment
+
+FREQUENCY = click.Choice([each.value for each in Frequency])
+NOBODY = "No scheduler is running. Start one with: anselai serve"
+
+
+@click.group()
+def sync() -> None:
+    """See, start and schedule syncs."""
+
+
+@sync.command()
+@json_option
+def status(*, as_json: bool) -> None:
+    """Each platform: its connection, its schedules, their last and next runs, and what is running."""
+    from anselai.entrypoints.http.schemas.sync import SyncStatusJson
+
+    found = with_ansel(lambda ansel: ansel.scheduler.status())
+    if as_json:
+        print_json(SyncStatusJson.of(found))
+        return
+    rows = [row for platform in found.platforms for row in _rows_of(platform)]
+    print_table(("Platform", "Connection", "Sync", "Cron", "Next run", "Last run", "Now"), rows)
+    say(f"Queued: {found.queued}. Running: {found.running}. {_schedulers(found)}")
+
+
+@sync.command()
+@click.argument("platform")
+@click.option("--frequency", type=FREQUENCY, help="What to sync; daily if nothing is said and nothing is under way.")
+@json_option
+def run(*, platform: str, frequency: str | None, as_json: bool) -> None:
+    """Queue a sync of PLATFORM at once. One that is queued or running already is told instead."""
+    from anselai.entrypoints.http.schemas.sync import JobJson
+
+    async def queue(ansel: Ansel) -> tuple[JobView, SyncStatus]:
+        return await ansel.scheduler.run_sync_now(platform, frequency), await ansel.scheduler.status()
+
+    job, found = with_ansel(queue)
+    if as_json:
+        print_json(JobJson.of(job, deduplicated=job.deduplicated))
+        return
+    already = f" already, as {job.state}" if job.deduplicated else ""
+    say(f"The {job.frequency} sync of {platform} is in the queue{already}: job {job.id}. See: anselai sync log")
+    if not found.workers:
+        click.echo(NOBODY, err=True)
+
+
+@sync.command()
+@click.option("--platform", help="Only this platform.")
+@click.option("--outcome", type=click.Choice([each.value for each in Outcome]), help="Only what ended so.")
+@click.option("--trigger", type=click.Choice([each.value for each in Trigger]), help="Only what was started so.")
+@click.option("--since", callback=moment, metavar="TIME", help="From this time on, for example 2026-01-31T12:00:00Z.")
+@click.option("--until", callback=moment, metavar="TIME", help="Before this time.")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many rows.")
+@click.option("--cursor", help="The page after the one that told this cursor.")
+@json_option
+def log(
+    *,
+    platform: str | None,
+    outcome: str | None,
+    trigger: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    cursor: str | None,
+    as_json: bool,
+) -> None:
+    """What ran, what did not, and why; newest first."""
+    from anselai.entrypoints.http.schemas.log import LogJson
+
+    page = with_ansel(
+        lambda ansel: ansel.scheduler.log(
+            platform=platform,
+            outcome=None if outcome is None else Outcome(outcome),
+            trigger=None if trigger is None else Trigger(trigger),
+            since=since,
+            until=until,
+            limit=limit,
+            cursor=cursor,
+        )
+    )
+    if as_json:
+        print_json(LogJson.of(page))
+        return
+    if not page.entries:
+        say("The log has no such rows. A sync leaves one: anselai sync run google")
+        return
+    print_table(
+        ("When", "Platform", "Sync", "Trigger", "Outcome", "Attempt", "Records", "What"),
+        [
+            (
+                each.logged_at,
+                each.platform,
+                each.frequency,
+                each.trigger,
+                each.outcome + (f" ×{each.count}" if each.count > 1 else ""),
+                each.attempt,
+                each.records,
+                _what(each),
+            )
+            for each in page.entries
+        ],
+    )
+    if page.next_cursor is not None:
+        say(f"Older rows: --cursor {page.next_cursor}")
+
+
+@sync.command()
+@click.argument("platform")
+@click.argument("frequency", type=FREQUENCY)
+@click.option("--cron", help="Minute, hour, day of month, month, day of week: for example '0 6 * * *'.")
+@click.option("--timezone", help="The zone that the cron is meant in, for example Europe/Berlin.")
+@click.option("--on/--off", "enabled", default=None, help="Switch the schedule on, or pause it.")
+@click.option(
+    "--catch-up", type=click.Choice([each.value for each in CatchUp]), help="What becomes of runs that were missed."
+)
+@json_option
+def schedule(*, platform: str, frequency: str, as_json: bool, **change: Any) -> None:
+    """Change a schedule of PLATFORM. Without options it is switched on as it is."""
+    from anselai.entrypoints.http.schemas.sync import ScheduleJson
+
+    view = with_ansel(lambda ansel: ansel.scheduler.schedule_sync(platform, frequency, **change))
+    if as_json:
+        print_json(ScheduleJson.of(view))
+        return
+    print_fields(
+        [
+            ("Platform", view.platform),
+            ("Sync", f"{view.frequency} ({view.brings})"),
+            ("Cron", f"{view.cron} ({view.timezone})"),
+            ("Next run", view.next_run_at if view.enabled else f"paused: {view.disabled_reason}"),
+            ("Missed runs", view.catch_up),
+        ]
+    )
+
+
+@sync.command("next")
+@click.argument("platform")
+@click.option("--frequency", type=FREQUENCY, help="Of this sync only.")
+@json_option
+def next_(*, platform: str, frequency: str | None, as_json: bool) -> None:
+    """When PLATFORM is synced next."""
+    when = with_ansel(lambda ansel: ansel.scheduler.get_next_sync(platform, frequency))
+    if as_json:
+        print_json({"platform": platform, "frequency": frequency, "nextRunAt": when})
+    else:
+        say(f"No such schedule of {platform} is on." if when is None else cell(when))
+
+
+def _rows_of(status: PlatformStatus) -> list[tuple[object, ...]]:
+    name = f"{status.platform} (stub)" if status.simulated else status.platform
+    if status.connection is None:
+        return [(name, "not connected", None, None, None, None, None)]
+    return [
+        (
+            name,
+            status.connection.status,
+            each.schedule.frequency,
+            f"{each.schedule.cron} {each.schedule.timezone}",
+            each.schedule.next_run_at if each.schedule.enabled else f"paused: {each.schedule.disabled_reason}",
+            None if each.last_run is None else f"{cell(each.last_run.logged_at)} {each.last_run.outcome}",
+            None if each.job is None else each.job.state,
+        )
+        for each in status.schedules
+    ]
+
+
+def _schedulers(status: SyncStatus) -> str:
+    alive = ", ".join(f"{each.host} (process {each.pid})" for each in status.workers)
+    return f"Schedulers: {alive}." if alive else NOBODY
+
+
+def _what(entry: LogEntry) -> str | None:
+    told = " ".join(filter(None, [entry.error_code, entry.message]))
+    return told or ("simulated" if entry.simulated else None)

@@ -1,0 +1,66 @@
+"""The life of a long-running process: open, work until a signal or a failure, and stop in order."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+
+from anselai.application.ansel import Ansel
+from anselai.application.sync_worker import SyncWorker
+from anselai.container import open_container
+from anselai.entrypoints.database_watch import DatabaseWatch
+from anselai.entrypoints.stop_signals import StopSignals, stop_signals
+from anselai.settings import Settings
+
+log = logging.getLogger("anselai")
+
+Say = Callable[[str], None]
+Work = Callable[[Ansel, StopSignals], Awaitable[bool]]
+
+
+async def run_daemon(settings: Settings, work: Work, say: Say) -> bool:
+    """Open everything, work, and close everything: the pool, and then the embedded database.
+
+    `work` stops by itself what it started, and returns whether it was asked to. So does this; a signal during the
+    opening counts as asked. Raises what `open_container` raises.
+    """
+    with stop_signals(say) as stop:
+        try:
+            async with AsyncExitStack() as stack:
+                with stop.cancelling():
+                    ansel = await stack.enter_async_context(open_container(settings, report=say))
+                watch = DatabaseWatch(settings=settings, ansel=ansel, report=say)
+                watching = asyncio.create_task(watch.run(), name="database watch")
+                try:
+                    return await work(ansel, stop)
+                finally:
+                    watching.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await watching
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not stop.asked.is_set() or task is None:
+                raise
+            task.uncancel()
+            return True
+
+
+async def until_stopped(stop: StopSignals, *tasks: "asyncio.Task[None]") -> bool:
+    """Wait for a signal, or for the end of a task that should not end; whether it was a signal."""
+    asked = asyncio.create_task(stop.asked.wait())
+    await asyncio.wait({asked, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    for task in tasks:
+        if task.done():
+            log.critical("The %s ended unexpectedly, so AnselAI stops.", task.get_name(), exc_info=task.exception())
+    return not any(task.done() for task in tasks)
+
+
+async def stop_worker(worker: SyncWorker, running: "asyncio.Task[None]", stop: StopSignals) -> None:
+    """Let the running syncs finish within their grace time, or give them back at once on a second signal."""
+    worker.stop()
+    hurried = asyncio.create_task(stop.hurried.wait())
+    await asyncio.wait({running, hurried}, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    worker.stop(at_once=True)
+    await asyncio.wait({running})

@@ -1,0 +1,1 @@
+"""The pages, rendered on the server. They work without JavaScript: a form posts, the answer redirects."""

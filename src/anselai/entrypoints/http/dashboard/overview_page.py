@@ -1,0 +1,27 @@
+"""`/`: the platforms and the figures at a glance."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from anselai.application.insights import Insights
+from anselai.application.sync_scheduler import SyncScheduler
+from anselai.entrypoints.http.dashboard.rendering import Pages
+from anselai.entrypoints.http.resource import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewPage:
+    scheduler: SyncScheduler
+    insights: Insights
+    pages: Pages
+
+    def routes(self) -> list[Route]:
+        return [Route("/", Resource(GET=self.show))]
+
+    async def show(self, request: Request) -> Response:
+        status = await self.scheduler.status()
+        overview = await self.insights.overview()
+        return self.pages.render("overview.html", status=status, overview=overview)

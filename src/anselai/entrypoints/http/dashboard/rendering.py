@@ -1,0 +1,78 @@
+"""Templates, and how they say times, sums and what is wrong with a field."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from anselai.domain.errors import Problem
+from anselai.domain.ports.clock import Clock
+from anselai.entrypoints.http.dashboard.assets import Assets
+
+_UNITS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """Renders templates. Everything that is put into one is escaped."""
+
+    templates: Environment
+    clock: Clock
+
+    @classmethod
+    def over(cls, clock: Clock, assets: Assets) -> "Pages":
+        templates = Environment(
+            loader=PackageLoader("anselai.entrypoints.http.dashboard", "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        templates.globals["asset"] = assets.address
+        templates.filters.update(moment=moment, money=money, at=problems_at, whole=whole)
+        return cls(templates=templates, clock=clock)
+
+    def render(
+        self, template: str, *, http_status: int = 200, headers: Mapping[str, str] | None = None, **context: object
+    ) -> HTMLResponse:
+        text = self.templates.get_template(template).render(now=self.clock.now(), **context)
+        return HTMLResponse(text, http_status, headers)
+
+
+def moment(instant: datetime, now: datetime, zone: str = "UTC") -> Markup:
+    """An instant as a person reads it, in that zone, and how far away it is."""
+    local = instant.astimezone(ZoneInfo(zone))
+    machine = instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    text = f"{local.day} {local:%b %Y, %H:%M}"
+    return Markup('<time datetime="{}">{}</time> {} <span class="away">{}</span>').format(
+        machine, text, zone, distance(instant - now)
+    )
+
+
+def distance(away: timedelta) -> str:
+    """`in 3 hours`, `2 days ago`: in the largest unit that fits at least once."""
+    length = abs(away)
+    for unit, name in _UNITS:
+        count = length // unit
+        if count:
+            text = f"{count} {name}{'s' if count > 1 else ''}"
+            return f"in {text}" if away > timedelta() else f"{text} ago"
+    return "in less than a minute" if away > timedelta() else "just now"
+
+
+def money(sums: Sequence[object]) -> str:
+    return ", ".join(f"{each.amount:,.2f} {each.currency}" for each in sums) or "0"  # type: ignore[attr-defined]
+
+
+def whole(number: object) -> str:
+    return f"{number:,}"
+
+
+def problems_at(problems: Sequence[Problem], path: str) -> list[str]:
+    """What is wrong with a field or with one of its items."""
+    return [each.message for each in problems if each.path == path or each.path.startswith(f"{path}[")]

@@ -1,0 +1,78 @@
+"""Errors on the console, and those of the API in the log of syncs."""
+
+import logging
+import traceback
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from anselai.domain.connection import DEFAULT_STUDIO
+from anselai.domain.errors import AnselError, StoreUnavailable
+from anselai.domain.ports.sync_log import ApiError
+from anselai.entrypoints.http.api_error_log import ApiErrorLog
+from anselai.entrypoints.http.errors import Failure
+
+log = logging.getLogger("anselai.http")
+
+_SUSPICIOUS = frozenset({403, 421})
+_LONGEST_MESSAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorReport:
+    api_errors: ApiErrorLog
+
+    def tell(self, scope: Scope, failure: Failure, request_id: str, error: Exception) -> None:
+        """One line for the console. It names the route and never the path, which is the caller's own text."""
+        route = route_of(scope)
+        log.log(
+            _level(failure.status),
+            "%s %s: %d %s, request %s",
+            scope["method"],
+            route,
+            failure.status,
+            failure.code,
+            request_id,
+        )
+        if failure.code == AnselError.code:
+            log.error("Request %s met something unforeseen:\n%s", request_id, _where(error))
+        if is_api(scope) and failure.code != StoreUnavailable.code:
+            self.api_errors.keep(
+                ApiError(
+                    studio=DEFAULT_STUDIO,
+                    route=route,
+                    code=failure.code,
+                    message=failure.message[:_LONGEST_MESSAGE],
+                    request_id=request_id,
+                )
+            )
+
+
+def is_api(scope: Scope) -> bool:
+    path: str = scope["path"]
+    return path.startswith("/api/") or path == "/api"
+
+
+def route_of(scope: Scope) -> str:
+    """The pattern of the route that was met, or one for all paths that there are not."""
+    route = scope.get("route")
+    if route is not None:
+        return str(route.path)
+    return "/api/*" if is_api(scope) else "/*"
+
+
+def _level(status: int) -> int:
+    if status >= 500:
+        return logging.ERROR
+    return logging.WARNING if status in _SUSPICIOUS else logging.INFO
+
+
+def _where(error: BaseException) -> str:
+    """The traceback without the errors' own texts: those may quote what was sent, tokens too."""
+    lines: list[str] = []
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        lines += [_where(cause), "which led to\n"]
+    lines += traceback.format_tb(error.__traceback__)
+    lines.append(f"{type(error).__module__}.{type(error).__qualname__}")
+    return "".join(lines)

@@ -1,0 +1,127 @@
+"""The one table from errors to HTTP, and what the edge itself refuses."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from anselai.domain.errors import (
+    AnselError,
+    AuthFailure,
+    ClientBug,
+    ConnectionChanged,
+    ConnectionExists,
+    ConnectionNotFound,
+    EmbeddedDatabaseFailed,
+    InvalidInput,
+    InvalidSettings,
+    LeaseLost,
+    NoRefreshToken,
+    NotFound,
+    PermanentFailure,
+    PlatformFailure,
+    PlatformNotConfigured,
+    Problem,
+    RateLimited,
+    RefreshInProgress,
+    SchemaBehind,
+    SchemaUnknown,
+    StoreUnavailable,
+    TokenUnreadable,
+    TransientFailure,
+    UnknownPlatform,
+)
+
+_PROBLEMS_TOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The status of an error, and how many seconds to wait before asking again where that can help."""
+
+    status: int
+    retry_after: int | None = None
+
+
+# A class that is not named here is answered as the nearest one it descends from.
+TABLE: Mapping[type[AnselError], Rule] = {
+    AnselError: Rule(500),
+    InvalidInput: Rule(422),
+    UnknownPlatform: Rule(404),
+    ConnectionNotFound: Rule(404),
+    NotFound: Rule(404),
+    ConnectionExists: Rule(409),
+    ConnectionChanged: Rule(409),
+    NoRefreshToken: Rule(409),
+    RefreshInProgress: Rule(409, retry_after=5),
+    TokenUnreadable: Rule(409),
+    LeaseLost: Rule(409),
+    StoreUnavailable: Rule(503, retry_after=5),
+    SchemaBehind: Rule(503, retry_after=30),
+    SchemaUnknown: Rule(503, retry_after=30),
+    InvalidSettings: Rule(500),
+    EmbeddedDatabaseFailed: Rule(500),
+    PlatformFailure: Rule(502),
+    TransientFailure: Rule(503, retry_after=30),
+    RateLimited: Rule(503, retry_after=60),
+    AuthFailure: Rule(409),
+    PermanentFailure: Rule(502),
+    PlatformNotConfigured: Rule(409),
+    ClientBug: Rule(502),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error as it is answered, in JSON or on a page. `message` is a sentence for a person."""
+
+    status: int
+    code: str
+    message: str
+    details: tuple[Problem, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class RequestRefused(Exception):
+    """What the edge refuses before any use case is asked."""
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        self.failure = Failure(status=status, code=code, message=message, headers=headers or {})
+        super().__init__(message)
+
+
+def failure_of(error: Exception, request_id: str) -> Failure:
+    """How an error is answered. Of one that nobody foresaw nothing is told but the id under which the log has it."""
+    if isinstance(error, RequestRefused):
+        return error.failure
+    if isinstance(error, AnselError) and type(error) is not AnselError:
+        return _foreseen(error)
+    return Failure(
+        status=500,
+        code=AnselError.code,
+        message=f"Something unforeseen went wrong here. The log on the console tells more under {request_id}.",
+    )
+
+
+def _foreseen(error: AnselError) -> Failure:
+    rule = next(TABLE[each] for each in type(error).__mro__ if each in TABLE)
+    details: Sequence[Problem] = error.problems if isinstance(error, InvalidInput) else ()
+    return Failure(
+        status=rule.status,
+        code=error.code,
+        message=_sentence(details) if details else str(error),
+        details=tuple(details),
+        headers=_retry_after(error, rule),
+    )
+
+
+def _sentence(problems: Sequence[Problem]) -> str:
+    told = "; ".join(f"{each.path} {each.message}".strip() for each in problems[:_PROBLEMS_TOLD])
+    return f"Not valid: {told.removesuffix('.')}{'; and more' if len(problems) > _PROBLEMS_TOLD else ''}."
+
+
+def _retry_after(error: AnselError, rule: Rule) -> Mapping[str, str]:
+    if rule.retry_after is None:
+        return {}
+    said = error.retry_after if isinstance(error, RateLimited) else None
+    seconds = rule.retry_after if said is None else max(1, math.ceil(said.total_seconds()))
+    return {"Retry-After": str(seconds)}

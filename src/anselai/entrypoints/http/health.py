@@ -1,0 +1,90 @@
+"""`/healthz`: the process is up. `/readyz`: it can serve. Neither tells a secret, both answer quickly."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from anselai.application.sync_scheduler import ALIVE_WITHIN
+from anselai.domain.errors import AnselError
+from anselai.domain.ports.health import StoreHealth
+from anselai.domain.ports.workers import Workers
+from anselai.entrypoints.http.answers import Answer, Refusal, answer
+from anselai.entrypoints.http.resource import Resource
+from anselai.entrypoints.http.schemas.health import Alive, Check, Checks, Readiness
+
+LIMIT = 2.0  # seconds for all checks together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCalls:
+    """`scheduler_runs_here`: this process runs a scheduler of its own."""
+
+    health: StoreHealth
+    workers: Workers
+    scheduler_runs_here: bool
+    limit: float = LIMIT
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/healthz", Resource(GET=self.alive)),
+            Route("/readyz", Resource(GET=self.ready)),
+        ]
+
+    async def alive(self, request: Request) -> Response:
+        return answer(Alive(alive=True))
+
+    async def ready(self, request: Request) -> Response:
+        found = await self._readiness()
+        if found.ready:
+            return answer(found)
+        checks = (found.checks.database, found.checks.schema, found.checks.scheduler)
+        sentence = next(each.message for each in checks if not each.ok)
+        return Answer(Refusal(error=sentence, code="NOT_READY", data=found), 503, {"Retry-After": "5"})
+
+    async def _readiness(self) -> Readiness:
+        database, schema, scheduler = (
+            asyncio.create_task(each)
+            for each in (
+                _checked(self.health.ping(), "answers"),
+                _checked(self.health.check_schema(), "is current"),
+                self._scheduler(),
+            )
+        )
+        tasks = (database, schema, scheduler)
+        await asyncio.wait(tasks, timeout=self.limit)
+        for task in tasks:
+            task.cancel()  # and not awaited: what hangs may also be slow to be cancelled
+        checks = Checks(database=_result(database), schema=_result(schema), scheduler=_result(scheduler))
+        return Readiness(
+            ready=checks.database.ok and checks.schema.ok and checks.scheduler.ok,
+            checks=checks,
+        )
+
+    async def _scheduler(self) -> Check:
+        try:
+            alive = await self.workers.alive(ALIVE_WITHIN)
+        except AnselError as error:
+            return Check(ok=False, message=str(error))
+        if alive:
+            return Check(ok=True, message="is alive")
+        if self.scheduler_runs_here:
+            return Check(ok=False, message="The scheduler of this process gives no sign of life. Start AnselAI again.")
+        return Check(ok=False, message="No scheduler is running. Start one with: anselai scheduler")
+
+
+async def _checked(question: Awaitable[None], well: str) -> Check:
+    try:
+        await question
+    except AnselError as error:
+        return Check(ok=False, message=str(error))
+    return Check(ok=True, message=well)
+
+
+def _result(task: "asyncio.Task[Check]") -> Check:
+    if task.done() and not task.cancelled():
+        return task.result()
+    return Check(ok=False, message="The database does not answer in time.")

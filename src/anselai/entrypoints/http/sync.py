@@ -1,0 +1,58 @@
+"""`/api/sync`"""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from anselai.application.sync_scheduler import SyncScheduler
+from anselai.entrypoints.http.answers import answer
+from anselai.entrypoints.http.reading import job_id_in, platform_in, read_json, read_query
+from anselai.entrypoints.http.resource import Resource
+from anselai.entrypoints.http.schemas.log import LogFilter, LogJson, LogRow
+from anselai.entrypoints.http.schemas.sync import JobJson, ScheduleChange, ScheduleJson, SyncNow, SyncStatusJson
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncCalls:
+    scheduler: SyncScheduler
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/api/sync/status", Resource(GET=self.status)),
+            Route("/api/sync/log", Resource(GET=self.log)),
+            Route("/api/sync/jobs/{id}", Resource(GET=self.job)),
+            Route("/api/sync/{platform}", Resource(POST=self.run_now)),
+            Route("/api/sync/{platform}/schedule", Resource(PUT=self.schedule)),
+        ]
+
+    async def status(self, request: Request) -> Response:
+        return answer(SyncStatusJson.of(await self.scheduler.status()))
+
+    async def log(self, request: Request) -> Response:
+        wanted = read_query(request, LogFilter)
+        page = await self.scheduler.log(
+            platform=wanted.platform,
+            outcome=wanted.outcome,
+            trigger=wanted.trigger,
+            since=wanted.since,
+            until=wanted.until,
+            limit=int(wanted.limit),
+            cursor=wanted.cursor,
+        )
+        return answer(LogJson.of(page))
+
+    async def job(self, request: Request) -> Response:
+        view = await self.scheduler.get_job(job_id_in(request))
+        return answer(JobJson.of(view, attempts=tuple(LogRow.of(each) for each in view.attempts)))
+
+    async def run_now(self, request: Request) -> Response:
+        wanted = await read_json(request, SyncNow)
+        view = await self.scheduler.run_sync_now(platform_in(request), wanted.frequency)
+        job = JobJson.of(view, deduplicated=view.deduplicated)
+        return answer(job, status=202, location=f"/api/sync/jobs/{view.id}")
+
+    async def schedule(self, request: Request) -> Response:
+        change = await read_json(request, ScheduleChange)
+        return answer(ScheduleJson.of(await self.scheduler.schedule_sync(platform_in(request), **change.given())))

@@ -1,0 +1,51 @@
+"""HTTP API, dashboard and scheduler in one process and one loop."""
+
+import asyncio
+from collections.abc import Callable
+from socket import socket
+
+from anselai.application.ansel import Ansel
+from anselai.container import key_in_use
+from anselai.entrypoints.daemon import Say, run_daemon, stop_worker, until_stopped
+from anselai.entrypoints.http.app import build_app
+from anselai.entrypoints.http_server import address_of, http_server, listen, stop_http
+from anselai.entrypoints.start_screen import start_screen
+from anselai.entrypoints.stop_signals import StopSignals
+from anselai.settings import Settings
+
+
+async def run_serve(settings: Settings, say: Say, *, with_scheduler: bool = True) -> bool:
+    """Serve until SIGINT or SIGTERM; whether it ended because of one.
+
+    The port is taken first, so that a second `serve` by mistake starts nothing. Raises InvalidSettings, and what
+    `open_container` raises.
+    """
+    with listen(settings.host, settings.port) as listener:
+
+        async def work(ansel: Ansel, stop: StopSignals) -> bool:
+            screen = start_screen(
+                address=address_of(listener),
+                settings=settings,
+                key=key_in_use(settings),
+                platforms=await ansel.platforms.list_platforms(),
+                with_scheduler=with_scheduler,
+            )
+            return await _serve(ansel, stop, listener, lambda: say(screen), with_scheduler=with_scheduler)
+
+        return await run_daemon(settings, work, say)
+
+
+async def _serve(
+    ansel: Ansel, stop: StopSignals, listener: socket, ready: Callable[[], None], *, with_scheduler: bool
+) -> bool:
+    app = build_app(ansel, scheduler_runs_here=with_scheduler)
+    server = http_server(app)
+    async with app.router.lifespan_context(app):
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="HTTP server")
+        worker = asyncio.create_task(ansel.worker.run(), name="scheduler") if with_scheduler else None
+        ready()
+        asked = await until_stopped(stop, serving, *([worker] if worker else []))
+        await stop_http(server, serving, stop)
+        if worker is not None:
+            await stop_worker(ansel.worker, worker, stop)
+    return asked

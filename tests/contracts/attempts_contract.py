@@ -1,0 +1,381 @@
+"""What every SyncJobs has to do with the attempts that it gave out: leases, results, and what others abandoned."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, SECOND, Stores
+from tests.samples import GOOGLE, a_metric, some_id
+
+from anselai.domain import retry
+from anselai.domain.connection import ConnectionKey, ConnectionStatus
+from anselai.domain.errors import ConnectionChanged, FailureClass, LeaseLost
+from anselai.domain.frequency import Frequency
+from anselai.domain.sync_job import AttemptResult, JobLease, JobState, Outcome, Trigger
+
+FAILED = AttemptResult(
+    lease=JobLease(some_id(), 0),
+    outcome=Outcome.FAILED,
+    failures=2,
+    partial_failures=1,
+    error_class=FailureClass.PERMANENT,
+    error_code="PLATFORM_REFUSED",
+    error_message="The platform refused the request.",
+)
+
+
+class LeasesContract:
+    async def test_a_renewed_lease_lasts_longer(self, stores: Stores) -> None:
+        await stores.connect()
+        job = (await stores.running(lease=MINUTE)).job
+        stores.pass_time(40 * SECOND)
+        assert await stores.jobs.renew([job.lease], MINUTE) == {job.id}
+        stores.pass_time(40 * SECOND)
+        assert await stores.jobs.reclaim(10) == 0
+        stores.pass_time(20 * SECOND)
+        assert await stores.jobs.reclaim(10) == 1
+
+    async def test_only_leases_with_the_current_fencing_token_are_renewed(self, stores: Stores) -> None:
+        for key in (GOOGLE, META):
+            await stores.connect(key)
+        held, stale = (await stores.running(GOOGLE)).job, (await stores.running(META)).job
+        asked = [held.lease, JobLease(stale.id, stale.fence - 1), JobLease(some_id(), 1)]
+        assert await stores.jobs.renew(asked, HOUR) == {held.id}
+        assert await stores.jobs.get("default", stale.id) == stale
+
+    async def test_no_leases_are_none_renewed(self, stores: Stores) -> None:
+        assert await stores.jobs.renew([], HOUR) == frozenset()
+
+    async def test_a_lease_that_ran_out_but_was_not_taken_can_be_renewed(self, stores: Stores) -> None:
+        await stores.connect()
+        job = (await stores.running(lease=MINUTE)).job
+        stores.pass_time(HOUR)
+        assert await stores.jobs.renew([job.lease], MINUTE) == {job.id}
+        assert await stores.jobs.reclaim(10) == 0
+
+    async def test_the_lease_of_an_ended_job_cannot_be_renewed(self, stores: Stores) -> None:
+        await stores.connect()
+        job = (await stores.finished()).job
+        assert await stores.jobs.renew([job.lease], MINUTE) == frozenset()
+
+    async def test_a_run_whose_job_was_taken_over_can_write_nothing(self, stores: Stores) -> None:
+        connection = await stores.connect()
+        old = (await stores.running(lease=MINUTE)).job.lease
+        stores.pass_time(HOUR)
+        await stores.jobs.reclaim(10)
+        [new] = await stores.claim(lease=MINUTE)
+        assert await stores.jobs.renew([old], HOUR) == frozenset()
+        assert await stores.jobs.finish([replace(FAILED, lease=old)]) == frozenset()
+        with pytest.raises(LeaseLost):
+            await stores.records.store(old, [a_metric()], "old")
+        assert await stores.jobs.get("default", new.job.id) == new.job
+        assert (await stores.connections.get(GOOGLE)).status is connection.status
+        assert [row.outcome for row in await stores.log()] == [Outcome.ABANDONED]
+
+    async def test_a_run_whose_job_waits_to_be_taken_over_can_write_nothing(self, stores: Stores) -> None:
+        await stores.connect()
+        old = (await stores.running(lease=MINUTE)).job.lease
+        stores.pass_time(HOUR)
+        await stores.jobs.reclaim(10)
+        assert await stores.jobs.renew([old], HOUR) == frozenset()
+        assert await stores.jobs.finish([replace(FAILED, lease=old)]) == frozenset()
+        with pytest.raises(LeaseLost):
+            await stores.records.store(old, [a_metric()], "old")
+
+
+class FinishingContract:
+    @pytest.mark.parametrize(
+        ("outcome", "state"),
+        [
+            (Outcome.SUCCEEDED, JobState.SUCCEEDED),
+            (Outcome.FAILED, JobState.FAILED),
+            (Outcome.STALLED, JobState.FAILED),
+            (Outcome.CANCELLED, JobState.CANCELLED),
+        ],
+    )
+    async def test_an_attempt_that_ends_its_job(self, stores: Stores, outcome: Outcome, state: JobState) -> None:
+        await stores.connect()
+        job = (await stores.running()).job
+        assert await stores.jobs.finish([AttemptResult(lease=job.lease, outcome=outcome)]) == {job.id}
+        ended = await stores.jobs.get("default", job.id)
+        assert (ended.state, ended.lease_expires_at, ended.is_active) == (state, None, False)
+        assert ended.finished_at is not None
+        assert await stores.claim() == []
+        assert [row.outcome for row in await stores.log()] == [outcome]
+
+    @pytest.mark.parametrize("outcome", [Outcome.RETRYING, Outcome.RELEASED])
+    async def test_an_attempt_after_which_the_job_goes_back_into_the_queue(
+        self, stores: Stores, outcome: Outcome
+    ) -> None:
+        await stores.connect()
+        job = (await stores.running()).job
+        result = AttemptResult(lease=job.lease, outcome=outcome, failures=3, partial_failures=2)
+        assert await stores.jobs.finish([result]) == {job.id}
+        again = await stores.jobs.get("default", job.id)
+        assert (again.state, again.lease_expires_at, again.finished_at) == (JobState.QUEUED, None, None)
+        assert (again.failures, again.partial_failures) == (3, 2)
+        assert [each.job.id for each in await stores.claim()] == [job.id]
+        assert [row.outcome for row in await stores.log()] == [outcome]
+
+    async def test_a_retry_comes_after_its_delay(self, stores: Stores) -> None:
+        await stores.connect()
+        job = (await stores.running()).job
+        before = await stores.now()
+        await stores.jobs.finish([AttemptResult(lease=job.lease, outcome=Outcome.RETRYING, retry_in=HOUR)])
+        again = await stores.jobs.get("default", job.id)
+        assert before + HOUR <= again.run_after <= await stores.now() + HOUR
+
+    async def test_the_log_tells_everything_of_the_attempt(self, stores: Stores) -> None:
+        await stores.connect()
+        planned = stores.plan(await stores.schedule_due())
+        await stores.schedules.commit([planned])
+        [claimed] = await stores.claim()
+        result = replace(FAILED, lease=claimed.job.lease, records=7, api_calls=3, simulated=True)
+        await stores.jobs.finish([result])
+        [row] = await stores.log()
+        assert (row.studio, row.platform, row.frequency) == ("default", "google", Frequency.HOURLY)
+        assert (row.trigger, row.outcome, row.count) == (Trigger.SCHEDULE, Outcome.FAILED, 1)
+        assert (row.job_id, row.attempt, row.slot_at) == (planned.job_id, 1, planned.plan.run_slot_at)
+        assert (row.records, row.api_calls, row.simulated) == (7, 3, True)
+        assert (row.error_class, row.error_code) == ("permanent", "PLATFORM_REFUSED")
+        assert row.message == "The platform refused the request."
+        assert row.started_at == claimed.job.started_at
+        assert row.finished_at is not None
+        assert claimed.job.started_at is not None
+        assert claimed.job.started_at <= row.finished_at <= row.logged_at
+
+    async def test_the_job_keeps_the_error_of_its_last_attempt(self, stores: Stores) -> None:
+        await stores.connect()
+        job = (await stores.running()).job
+        await stores.jobs.finish([replace(FAILED, lease=job.lease)])
+        ended = await stores.jobs.get("default", job.id)
+        assert (ended.last_error_code, ended.last_error) == (FAILED.error_code, FAILED.error_message)
+        assert (ended.failures, ended.partial_failures) == (2, 1)
+
+    async def test_a_result_tells_its_records_to_the_log_and_the_job_counts_those_that_were_stored(
+        self, stores: Stores
+    ) -> None:
+        await stores.connect()
+        job = (await stores.running()).job
+        await stores.records.store(job.lease, [a_metric()], None)
+        await stores.jobs.finish([AttemptResult(lease=job.lease, outcome=Outcome.SUCCEEDED, records=1)])
+        assert (await stores.jobs.get("default", job.id)).records == 1
+        assert [row.records for row in await stores.log()] == [1]
+
+    async def test_no_results_are_none_accepted(self, stores: Stores) -> None:
+        assert await stores.jobs.finish([]) == frozenset()
+
+    async def test_an_attempt_is_closed_once(self, stores: Stores) -> None:
+        await stores.connect()
+        lease = (await stores.running()).job.lease
+        result = AttemptResult(lease=lease, outcome=Outcome.SUCCEEDED)
+        answers = await asyncio.gather(*(stores.jobs.finish([result]) for _ in range(5)))
+        assert sorted(len(each) for each in answers) == [0, 0, 0, 0, 1]
+        assert len(await stores.log()) == 1
+
+    async def test_an_attempt_is_closed_once_though_a_batch_holds_it_twice(self, stores: Stores) -> None:
+        await stores.connect()
+        job = (await stores.running()).job
+        result = AttemptResult(lease=job.lease, outcome=Outcome.SUCCEEDED)
+        assert await stores.jobs.finish([result, result]) == {job.id}
+        assert len(await stores.log()) == 1
+
+    async def test_stale_results_change_nothing_and_do_not_hold_up_those_beside_them(self, stores: Stores) -> None:
+        for key in (GOOGLE, META):
+            await stores.connect(key)
+        held, stale = (await stores.running(GOOGLE)).job, (await stores.running(META)).job
+        untouched = await stores.connections.get(META)
+        accepted = await stores.jobs.finish(
+            [
+                AttemptResult(lease=JobLease(stale.id, stale.fence - 1), outcome=Outcome.SUCCEEDED),
+                AttemptResult(lease=held.lease, outcome=Outcome.SUCCEEDED),
+                AttemptResult(lease=JobLease(some_id(), 1), outcome=Outcome.SUCCEEDED),
+            ]
+        )
+        assert accepted == {held.id}
+        assert await stores.jobs.get("default", stale.id) == stale
+        assert await stores.connections.get(META) == untouched
+        assert [row.job_id for row in await stores.log()] == [held.id]
+
+    async def test_many_are_finished_at_once(self, stores: Stores) -> None:
+        keys = [ConnectionKey("default", f"platform-{n}") for n in range(30)]
+        for key in keys:
+            await stores.connect(key)
+            await stores.jobs.enqueue(some_id(), key, Frequency.HOURLY)
+        claimed = await stores.claim(limit=100)
+        results = [AttemptResult(lease=each.job.lease, outcome=Outcome.SUCCEEDED) for each in claimed]
+        assert await stores.jobs.finish(results) == {each.job.id for each in claimed}
+        assert len(await stores.log()) == len(keys)
+        assert await stores.jobs.active("default") == []
+
+
+class TellingConnectionsContract:
+    async def test_a_success_makes_its_connection_active_and_clears_its_error(self, stores: Stores) -> None:
+        connection = await stores.connect()
+        await stores.connections.replace(
+            replace(connection, status=ConnectionStatus.ERROR, last_error_code="CODE", last_error="a reason")
+        )
+        before = await stores.now()
+        await stores.finished()
+        healed = await stores.connections.get(GOOGLE)
+        assert (healed.status, healed.last_error_code, healed.last_error) == (ConnectionStatus.ACTIVE, None, None)
+        assert healed.last_sync_at is not None
+        assert before <= healed.last_sync_at <= await stores.now()
+
+    @pytest.mark.parametrize("status", [ConnectionStatus.ERROR, ConnectionStatus.EXPIRED])
+    async def test_what_a_failure_learned_of_the_connection_is_kept(
+        self, stores: Stores, status: ConnectionStatus
+    ) -> None:
+        await stores.connect()
+        lease = (await stores.running()).job.lease
+        await stores.jobs.finish([replace(FAILED, lease=lease, connection_status=status)])
+        told = await stores.connections.get(GOOGLE)
+        assert (told.status, told.last_error_code, told.last_error) == (
+            status,
+            FAILED.error_code,
+            FAILED.error_message,
+        )
+        assert told.last_sync_at is None
+
+    @pytest.mark.parametrize("outcome", [Outcome.RETRYING, Outcome.RELEASED, Outcome.CANCELLED])
+    async def test_an_attempt_that_learned_nothing_leaves_its_connection_as_it_is(
+        self, stores: Stores, outcome: Outcome
+    ) -> None:
+        connection = await stores.connect()
+        lease = (await stores.running()).job.lease
+        await stores.jobs.finish([AttemptResult(lease=lease, outcome=outcome, error_code="CODE", error_message="why")])
+        assert await stores.connections.get(GOOGLE) == connection
+
+    async def test_a_change_of_status_is_a_new_version(self, stores: Stores) -> None:
+        connection = await stores.connect()
+        lease = (await stores.running()).job.lease
+        await stores.jobs.finish([replace(FAILED, lease=lease, connection_status=ConnectionStatus.ERROR)])
+        with pytest.raises(ConnectionChanged):
+            await stores.connections.replace(replace(connection, account_id="stale"))
+
+    async def test_of_one_connections_results_the_last_of_a_batch_decides(self, stores: Stores) -> None:
+        await stores.connect()
+        for frequency in Frequency:
+            await stores.jobs.enqueue(some_id(), GOOGLE, frequency)
+        first, second, third = await stores.claim()
+        accepted = await stores.jobs.finish(
+            [
+                replace(FAILED, lease=first.job.lease, connection_status=ConnectionStatus.ERROR, error_code="FIRST"),
+                AttemptResult(lease=second.job.lease, outcome=Outcome.SUCCEEDED),
+                replace(FAILED, lease=third.job.lease, connection_status=ConnectionStatus.EXPIRED, error_code="LAST"),
+            ]
+        )
+        assert accepted == {first.job.id, second.job.id, third.job.id}
+        told = await stores.connections.get(GOOGLE)
+        assert (told.status, told.last_error_code) == (ConnectionStatus.EXPIRED, "LAST")
+        assert told.last_sync_at is not None, "one of them was a success"
+        assert len(await stores.log()) == 3
+
+    async def test_a_success_after_a_failure_in_one_batch_heals(self, stores: Stores) -> None:
+        await stores.connect()
+        for frequency in (Frequency.HOURLY, Frequency.DAILY):
+            await stores.jobs.enqueue(some_id(), GOOGLE, frequency)
+        first, second = await stores.claim()
+        await stores.jobs.finish(
+            [
+                replace(FAILED, lease=first.job.lease, connection_status=ConnectionStatus.ERROR),
+                AttemptResult(lease=second.job.lease, outcome=Outcome.SUCCEEDED),
+            ]
+        )
+        told = await stores.connections.get(GOOGLE)
+        assert (told.status, told.last_error) == (ConnectionStatus.ACTIVE, None)
+
+    async def test_a_result_touches_no_other_connection(self, stores: Stores) -> None:
+        for key in (GOOGLE, META, ELSEWHERE):
+            await stores.connect(key)
+        others = [await stores.connections.get(key) for key in (META, ELSEWHERE)]
+        await stores.finished(GOOGLE)
+        assert [await stores.connections.get(key) for key in (META, ELSEWHERE)] == others
+
+
+class ReclaimingContract:
+    async def test_a_job_whose_lease_ran_out_is_queued_again_at_once(self, stores: Stores) -> None:
+        await stores.connect()
+        job = (await stores.running(lease=MINUTE)).job
+        stores.pass_time(MINUTE + SECOND)
+        assert await stores.jobs.reclaim(10) == 1
+        again = await stores.jobs.get("default", job.id)
+        assert (again.state, again.lease_expires_at, again.failures) == (JobState.QUEUED, None, 1)
+        assert [(each.job.id, each.job.attempt) for each in await stores.claim()] == [(job.id, 2)]
+
+    async def test_the_abandoned_attempt_has_its_row_in_the_log(self, stores: Stores) -> None:
+        await stores.connect()
+        job = (await stores.running(lease=MINUTE)).job
+        stores.pass_time(HOUR)
+        await stores.jobs.reclaim(10)
+        [row] = await stores.sync_log.attempts("default", job.id)
+        assert (row.outcome, row.attempt, row.frequency) == (Outcome.ABANDONED, 1, job.frequency)
+        assert (row.trigger, row.platform) == (Trigger.MANUAL, "google")
+        assert row.started_at is not None
+        assert row.message
+
+    async def test_a_lease_that_is_alive_is_left_alone(self, stores: Stores) -> None:
+        await stores.connect()
+        job = (await stores.running(lease=MINUTE)).job
+        stores.pass_time(30 * SECOND)
+        assert await stores.jobs.reclaim(10) == 0
+        assert (await stores.jobs.get("default", job.id)).state is JobState.RUNNING
+        assert await stores.log() == []
+
+    async def test_no_more_are_reclaimed_than_asked_for(self, stores: Stores) -> None:
+        for key in (GOOGLE, META, ELSEWHERE):
+            await stores.connect(key)
+            await stores.running(key, lease=MINUTE)
+        stores.pass_time(HOUR)
+        assert await stores.jobs.reclaim(2) == 2
+        assert await stores.jobs.reclaim(2) == 1
+        assert await stores.jobs.reclaim(2) == 0
+
+    async def test_reclaimers_at_once_take_each_job_once(self, stores: Stores) -> None:
+        keys = [ConnectionKey("default", f"platform-{n}") for n in range(8)]
+        for key in keys:
+            await stores.connect(key)
+            await stores.running(key, lease=MINUTE)
+        stores.pass_time(HOUR)
+        reclaimed = sum(await asyncio.gather(*(stores.jobs.reclaim(5) for _ in range(4))))
+        reclaimed += await stores.jobs.reclaim(10)  # what was locked at that moment
+        assert reclaimed == len(keys)
+        assert len(await stores.log()) == len(keys)
+
+    async def test_a_job_that_was_abandoned_too_often_fails_for_good(self, stores: Stores) -> None:
+        await stores.connect()
+        job = (await stores.running(lease=MINUTE)).job
+        for _ in range(retry.ATTEMPTS - 1):
+            stores.pass_time(HOUR)
+            await stores.jobs.reclaim(10)
+            [again] = await stores.claim(lease=MINUTE)
+            assert again.job.id == job.id
+        stores.pass_time(HOUR)
+        await stores.jobs.reclaim(10)
+        ended = await stores.jobs.get("default", job.id)
+        assert (ended.state, ended.failures, ended.lease_expires_at) == (JobState.FAILED, retry.ATTEMPTS, None)
+        assert ended.finished_at is not None
+        assert await stores.claim() == []
+        rows = await stores.sync_log.attempts("default", job.id)
+        assert [row.outcome for row in rows] == [*[Outcome.ABANDONED] * retry.ATTEMPTS, Outcome.FAILED]
+        assert [row.attempt for row in rows] == [*range(1, retry.ATTEMPTS + 1), retry.ATTEMPTS]
+        assert [row.id for row in await stores.sync_log.last_runs("default")] == [rows[-1].id]
+
+    async def test_failures_that_were_told_count_with_those_that_were_not(self, stores: Stores) -> None:
+        await stores.connect()
+        lease = (await stores.running()).job.lease
+        told = AttemptResult(lease=lease, outcome=Outcome.RETRYING, failures=retry.ATTEMPTS - 1)
+        await stores.jobs.finish([told])
+        await stores.claim(lease=MINUTE)
+        stores.pass_time(HOUR)
+        await stores.jobs.reclaim(10)
+        assert (await stores.jobs.get("default", lease.job_id)).state is JobState.FAILED
+
+    async def test_a_reclaimed_job_goes_on_from_its_cursor(self, stores: Stores) -> None:
+        await stores.connect()
+        lease = (await stores.running(lease=MINUTE)).job.lease
+        await stores.records.store(lease, [a_metric()], "page-2")
+        stores.pass_time(HOUR)
+        await stores.jobs.reclaim(10)
+        [again] = await stores.claim()
+        assert again.job.cursor == "page-2"

@@ -1,0 +1,53 @@
+"""What lets the suites of Postgres share one database: emptying it, and letting time pass in it."""
+
+from datetime import timedelta
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+from tests.contracts.stores import OTHER_STUDIO
+
+# Records are told apart by days and instants that platforms gave: time does not pass in them.
+AGEING = ("platform_connections", "sync_schedules", "sync_jobs", "sync_log", "sync_workers")
+
+_TABLES: LiteralString = (
+    "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+)
+_INSTANTS: LiteralString = """
+SELECT table_name, column_name FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name = ANY (%s) AND data_type = 'timestamp with time zone'
+"""
+
+
+class SharedDatabase:
+    """One database for many tests, one after the other."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.connection = psycopg.connect(address, autocommit=True)
+        tables = [sql.Identifier(name) for (name,) in self.connection.execute(_TABLES)]
+        self._empty = sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(tables))
+        columns: dict[str, list[sql.Composed]] = {}
+        for table, column in self.connection.execute(_INSTANTS, [list(AGEING)]):
+            older = sql.SQL("{0} = {0} - %(by)s").format(sql.Identifier(column))
+            columns.setdefault(table, []).append(older)
+        self._age = [
+            sql.SQL("UPDATE {} SET {}").format(sql.Identifier(table), sql.SQL(", ").join(older))
+            for table, older in columns.items()
+        ]
+
+    def empty(self) -> None:
+        """Nothing is left but two studios."""
+        self.connection.execute(self._empty)
+        self.connection.execute(
+            "INSERT INTO studios (id, name) VALUES ('default', 'default'), (%(id)s, %(id)s)", {"id": OTHER_STUDIO}
+        )
+
+    def pass_time(self, by: timedelta) -> None:
+        """Make everything older."""
+        with self.connection.transaction():
+            for statement in self._age:
+                self.connection.execute(statement, {"by": by})
+
+    def close(self) -> None:
+        self.connection.close()

@@ -1,0 +1,98 @@
+"""The memory adapters keep every contract."""
+
+import pytest
+from tests.contracts.attempts_contract import (
+    FinishingContract,
+    LeasesContract,
+    ReclaimingContract,
+    TellingConnectionsContract,
+)
+from tests.contracts.connections_contract import (
+    ConnectionsContract,
+    RefreshingConnectionsContract,
+    RemovingConnectionsContract,
+    ReplacingConnectionsContract,
+)
+from tests.contracts.figures_contract import BusinessFiguresContract, PlatformFiguresContract
+from tests.contracts.jobs_contract import ClaimingContract, EnqueueingContract, PruningContract, ReadingJobsContract
+from tests.contracts.records_contract import CheckpointsContract, ParentsContract, StoringContract
+from tests.contracts.schedules_contract import (
+    CommittingPlansContract,
+    DueSchedulesContract,
+    SavingSchedulesContract,
+    SchedulesContract,
+)
+from tests.contracts.stores import OTHER_STUDIO, Stores
+from tests.contracts.sync_log_contract import ApiErrorsContract, AttemptsContract, LastRunsContract, QueryingContract
+from tests.contracts.wakeups_contract import WakeupsContract
+from tests.contracts.workers_contract import HealthContract, WorkersContract
+from tests.fakes import FakeClock
+
+from anselai.adapters.memory.connections import MemoryConnections
+from anselai.adapters.memory.health import MemoryHealth
+from anselai.adapters.memory.jobs import MemorySyncJobs
+from anselai.adapters.memory.records import MemoryRecords
+from anselai.adapters.memory.schedules import MemorySchedules
+from anselai.adapters.memory.store import MemoryStore
+from anselai.adapters.memory.sync_log import MemorySyncLog
+from anselai.adapters.memory.workers import MemoryWorkers
+
+
+@pytest.fixture
+def stores() -> Stores:
+    clock = FakeClock()
+    store = MemoryStore(clock=clock, studios={"default", OTHER_STUDIO})
+    return Stores(
+        connections=MemoryConnections(store=store),
+        schedules=MemorySchedules(store=store),
+        jobs=MemorySyncJobs(store=store),
+        sync_log=MemorySyncLog(store=store),
+        records=MemoryRecords(memory=store),
+        workers=MemoryWorkers(store=store),
+        health=MemoryHealth(store=store),
+        pass_time=clock.advance,
+    )
+
+
+class TestMemoryConnections(
+    ConnectionsContract, ReplacingConnectionsContract, RemovingConnectionsContract, RefreshingConnectionsContract
+):
+    pass
+
+
+class TestMemorySchedules(SchedulesContract, SavingSchedulesContract, DueSchedulesContract, CommittingPlansContract):
+    pass
+
+
+class TestMemorySyncJobs(
+    EnqueueingContract,
+    ClaimingContract,
+    LeasesContract,
+    FinishingContract,
+    TellingConnectionsContract,
+    ReclaimingContract,
+    ReadingJobsContract,
+    PruningContract,
+    WakeupsContract,
+):
+    pass
+
+
+class TestMemorySyncLog(QueryingContract, AttemptsContract, LastRunsContract, ApiErrorsContract):
+    pass
+
+
+class TestMemoryRecords(StoringContract, CheckpointsContract, ParentsContract):
+    pass
+
+
+class TestMemoryPlatformFigures(PlatformFiguresContract):
+    pass
+
+
+class TestMemoryBusinessFigures(BusinessFiguresContract):
+    pass
+
+
+class TestMemoryWorkersAndHealth(WorkersContract, HealthContract):
+    pass

@@ -1,0 +1,111 @@
+"""The PostgreSQL adapters keep every contract."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from tests.contracts.attempts_contract import (
+    FinishingContract,
+    LeasesContract,
+    ReclaimingContract,
+    TellingConnectionsContract,
+)
+from tests.contracts.connections_contract import (
+    ConnectionsContract,
+    RefreshingConnectionsContract,
+    RemovingConnectionsContract,
+    ReplacingConnectionsContract,
+)
+from tests.contracts.figures_contract import BusinessFiguresContract, PlatformFiguresContract
+from tests.contracts.jobs_contract import ClaimingContract, EnqueueingContract, PruningContract, ReadingJobsContract
+from tests.contracts.postgres_reset import SharedDatabase
+from tests.contracts.records_contract import CheckpointsContract, ParentsContract, StoringContract
+from tests.contracts.schedules_contract import (
+    CommittingPlansContract,
+    DueSchedulesContract,
+    SavingSchedulesContract,
+    SchedulesContract,
+)
+from tests.contracts.stores import Stores
+from tests.contracts.sync_log_contract import ApiErrorsContract, AttemptsContract, LastRunsContract, QueryingContract
+from tests.contracts.wakeups_contract import WakeupsContract
+from tests.contracts.workers_contract import HealthContract, WorkersContract
+from tests.postgres_server import PostgresServer
+
+from anselai.adapters.postgres.connections import PostgresConnections
+from anselai.adapters.postgres.database import Database
+from anselai.adapters.postgres.health import PostgresHealth
+from anselai.adapters.postgres.jobs import PostgresSyncJobs
+from anselai.adapters.postgres.records import PostgresRecords
+from anselai.adapters.postgres.schedules import PostgresSchedules
+from anselai.adapters.postgres.sync_log import PostgresSyncLog
+from anselai.adapters.postgres.workers import PostgresWorkers
+from anselai.domain.secret import Secret
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres_server: PostgresServer, database_names: Iterator[str]) -> Iterator[SharedDatabase]:
+    name = next(database_names)
+    shared = SharedDatabase(postgres_server.create(name))
+    yield shared
+    shared.close()
+    postgres_server.drop(name)
+
+
+@pytest.fixture
+async def stores(shared_database: SharedDatabase) -> AsyncIterator[Stores]:
+    shared_database.empty()
+    async with Database(Secret(shared_database.address)) as database:
+        yield Stores(
+            connections=PostgresConnections(database=database),
+            schedules=PostgresSchedules(database=database),
+            jobs=PostgresSyncJobs(database=database),
+            sync_log=PostgresSyncLog(database=database),
+            records=PostgresRecords(database=database),
+            workers=PostgresWorkers(database=database),
+            health=PostgresHealth(database=database),
+            pass_time=shared_database.pass_time,
+        )
+
+
+class TestPostgresConnections(
+    ConnectionsContract, ReplacingConnectionsContract, RemovingConnectionsContract, RefreshingConnectionsContract
+):
+    pass
+
+
+class TestPostgresSchedules(SchedulesContract, SavingSchedulesContract, DueSchedulesContract, CommittingPlansContract):
+    pass
+
+
+class TestPostgresSyncJobs(
+    EnqueueingContract,
+    ClaimingContract,
+    LeasesContract,
+    FinishingContract,
+    TellingConnectionsContract,
+    ReclaimingContract,
+    ReadingJobsContract,
+    PruningContract,
+    WakeupsContract,
+):
+    pass
+
+
+class TestPostgresSyncLog(QueryingContract, AttemptsContract, LastRunsContract, ApiErrorsContract):
+    pass
+
+
+class TestPostgresRecords(StoringContract, CheckpointsContract, ParentsContract):
+    pass
+
+
+class TestPostgresPlatformFigures(PlatformFiguresContract):
+    pass
+
+
+class TestPostgresBusinessFigures(BusinessFiguresContract):
+    pass
+
+
+class TestPostgresWorkersAndHealth(WorkersContract, HealthContract):
+    pass

@@ -1,0 +1,61 @@
+"""What waiting for work has to do, whoever makes the work."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from tests.contracts.stores import HOUR, Stores
+from tests.samples import GOOGLE, some_id
+
+from anselai.domain.frequency import Frequency
+from anselai.domain.sync_job import AttemptResult, Outcome
+
+QUIET = timedelta(milliseconds=50)
+PATIENCE = 10.0  # seconds
+
+
+class WakeupsContract:
+    async def test_waiting_ends_by_itself(self, stores: Stores) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await stores.jobs.wait_for_work(QUIET)
+
+    async def test_a_queued_job_wakes(self, stores: Stores) -> None:
+        await stores.connect()
+        await _is_woken_by(stores, lambda: stores.jobs.enqueue(some_id(), GOOGLE, Frequency.HOURLY))
+
+    async def test_a_job_that_is_brought_forward_wakes(self, stores: Stores) -> None:
+        await stores.connect()
+        lease = (await stores.running()).job.lease
+        await stores.jobs.finish([AttemptResult(lease=lease, outcome=Outcome.RETRYING, retry_in=HOUR)])
+        await _is_woken_by(stores, lambda: stores.jobs.enqueue(some_id(), GOOGLE, Frequency.HOURLY))
+
+    async def test_a_saved_schedule_wakes(self, stores: Stores) -> None:
+        await stores.connect()
+        saved = await stores.schedule_due()
+        await _is_woken_by(stores, lambda: stores.schedules.save(replace(saved, cron="1 * * * *")))
+
+    async def test_a_planned_job_wakes(self, stores: Stores) -> None:
+        await stores.connect()
+        saved = await stores.schedule_due()
+        await _is_woken_by(stores, lambda: stores.schedules.commit([stores.plan(saved)]))
+
+    async def test_everybody_who_waits_is_woken(self, stores: Stores) -> None:
+        await stores.connect()
+        await _is_woken_by(stores, lambda: stores.jobs.enqueue(some_id(), GOOGLE, Frequency.HOURLY), sleepers=3)
+
+
+async def _is_woken_by(stores: Stores, act: Callable[[], Awaitable[object]], *, sleepers: int = 1) -> None:
+    """Wait until nothing wakes us for no reason, then fall asleep for good, act, and be awake."""
+    now = asyncio.get_running_loop().time
+    async with asyncio.timeout(PATIENCE):
+        quiet = False
+        while not quiet:
+            began = now()
+            await stores.jobs.wait_for_work(QUIET)
+            quiet = now() - began >= QUIET.total_seconds()
+        waiting = [asyncio.create_task(stores.jobs.wait_for_work(HOUR)) for _ in range(sleepers)]
+        await asyncio.sleep(0)
+        assert not any(each.done() for each in waiting)
+        await act()
+        await asyncio.gather(*waiting)

@@ -1,0 +1,117 @@
+"""The PostgreSQL that the tests run on: the one that DATABASE_URL names, or the embedded one, for this run only.
+
+All workers of a run share it. Its databases have names that no other run has, and are copies of one that was migrated.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from anselai.adapters.postgres.embedded import start_embedded
+from anselai.adapters.postgres.migrate import upgrade
+from anselai.domain.secret import Secret
+
+EXTERNAL = "DATABASE_URL"
+
+# Tests keep nothing, so the disk need not be waited for.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresServer:
+    """A server, and the names that this run of the tests gives its databases."""
+
+    admin_dsn: Secret
+    prefix: str
+
+    @property
+    def template(self) -> str:
+        return f"{self.prefix}_template"
+
+    def address(self, database: str) -> str:
+        """The URL of a database of this server."""
+        parameters = {name: str(value) for name, value in conninfo_to_dict(self.admin_dsn.reveal()).items()}
+        return f"postgresql://?{urlencode(parameters | {'dbname': database})}"
+
+    def create(self, name: str) -> str:
+        """A new database with the current schema, and its URL."""
+        self._run("CREATE DATABASE {} TEMPLATE {}", name, self.template)
+        return self.address(name)
+
+    def create_empty(self, name: str) -> str:
+        """A new database with no schema at all, and its URL."""
+        self._run("CREATE DATABASE {} TEMPLATE template0", name)
+        return self.address(name)
+
+    def drop(self, name: str) -> None:
+        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def drop_all(self) -> None:
+        """Drop every database of this run."""
+        with self._connected() as connection:
+            found = connection.execute(
+                "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"{self.prefix}_"]
+            ).fetchall()
+        for (name,) in found:
+            self.drop(name)
+
+    def make_template(self) -> None:
+        """Migrate the database that all others are copied from, unless another worker has done so."""
+        with self._connected() as connection:
+            connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [self.prefix])  # until the connection closes
+            if connection.execute("SELECT FROM pg_database WHERE datname = %s", [self.template]).fetchone():
+                return
+            unfinished = f"{self.prefix}_unfinished"
+            upgrade(Secret(self.create_empty(unfinished)))
+            self._run("ALTER DATABASE {} RENAME TO {}", unfinished, self.template)
+
+    def _run(self, statement: str, *names: str) -> None:
+        with self._connected() as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+
+    @contextmanager
+    def _connected(self) -> Iterator[psycopg.Connection]:
+        with psycopg.connect(self.admin_dsn.reveal(), autocommit=True, connect_timeout=10) as connection:
+            yield connection
+
+
+@contextmanager
+def running_server(run: str) -> Iterator[PostgresServer]:
+    """The server of this run, with its template. The last worker that leaves stops an embedded one."""
+    prefix = f"anselai_test_{run}"
+    external = os.environ.get(EXTERNAL)
+    if external:
+        server = PostgresServer(admin_dsn=Secret(external), prefix=prefix)
+        server.make_template()
+        yield server
+        return
+    embedded = start_embedded(_directory(run), settings=FAST)
+    try:
+        server = PostgresServer(admin_dsn=Secret(embedded.dsn), prefix=prefix)
+        server.make_template()
+        yield server
+    finally:
+        embedded.stop()
+
+
+def clean_up(run: str) -> None:
+    """Leave nothing of this run behind, whatever became of its workers."""
+    external = os.environ.get(EXTERNAL)
+    if external:
+        PostgresServer(admin_dsn=Secret(external), prefix=f"anselai_test_{run}").drop_all()
+    elif _directory(run).exists():
+        start_embedded(_directory(run), settings=FAST).stop()  # the server of a worker that was killed
+        shutil.rmtree(_directory(run))
+
+
+def _directory(run: str) -> Path:
+    return Path(tempfile.gettempdir(), f"anselai-tests-{run}")
