@@ -1,0 +1,129 @@
+"""The dashboard as a photographer uses it: in a real browser, without JavaScript."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Page, expect
+
+from anselai.application.ansel import Ansel
+from anselai.container import open_in_memory
+from anselai.entrypoints.http.app import build_app
+from anselai.entrypoints.http_server import address_of, http_server, listen
+
+TOKEN = "ya29.canary-access-token"
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+async def ansel() -> AsyncIterator[Ansel]:
+    async with open_in_memory() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def site(ansel: Ansel) -> AsyncIterator[str]:
+    listener = listen("127.0.0.1", 0)
+    server = http_server(build_app(ansel))
+    serving = asyncio.create_task(server.serve([listener]))
+    yield address_of(listener)
+    server.should_exit = True
+    await serving
+
+
+async def connect_google(page: Page, site: str) -> None:
+    await page.goto(site)
+    await page.get_by_role("link", name="Connect Google").click()
+    await page.get_by_label("Access token", exact=True).fill(TOKEN)
+    await page.get_by_label("Refresh token").fill("1//canary-refresh-token")
+    await page.get_by_label("Account id").fill("studio-7")
+    await page.get_by_role("button", name="Connect").click()
+    await page.wait_for_url("**/connections?done=*")
+
+
+async def test_an_empty_dashboard_says_what_to_do_next(plain_page: Page, site: str) -> None:
+    await plain_page.goto(site)
+    await expect(plain_page.get_by_text("AnselAI — Photography Business Intelligence")).to_be_visible()
+    await expect(plain_page.get_by_text("Nothing is connected yet")).to_be_visible()
+    for platform in ("Google", "Meta", "Pinterest", "TikTok"):
+        await expect(plain_page.get_by_role("link", name=f"Connect {platform}")).to_be_visible()
+
+
+async def test_a_platform_is_connected_tested_synced_and_removed(plain_page: Page, site: str, ansel: Ansel) -> None:
+    page = plain_page
+    await connect_google(page, site)
+    google = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Google"))
+    await expect(google.get_by_text("studio-7")).to_be_visible()
+
+    await google.get_by_role("button", name="Test").click()
+    await expect(page.get_by_text("The test succeeded (simulated).")).to_be_visible()
+    await google.get_by_role("button", name="Refresh token").click()
+    await expect(google.get_by_text(re.compile("in .* minutes|in an hour|in 1 hour"))).to_be_visible()
+
+    await page.get_by_role("link", name="Sync", exact=True).click()
+    await page.get_by_role("button", name="Sync now Google, hourly").click()
+    assert await ansel.worker.drain() == 1
+    await page.goto(f"{site}/sync")
+    log = page.get_by_role("region", name="Log")
+    await expect(log.get_by_role("row").filter(has_text="manual")).to_contain_text("succeeded", ignore_case=True)
+
+    await page.get_by_role("button", name="Pause Google, hourly").click()
+    await expect(page.get_by_role("button", name="Resume Google, hourly")).to_be_visible()
+    await page.get_by_role("button", name="Resume Google, hourly").click()
+    await expect(page.get_by_role("button", name="Pause Google, hourly")).to_be_visible()
+
+    await page.get_by_role("link", name="Change Google, daily").click()
+    await page.get_by_label("Cron").fill("30 6 * * *")
+    await page.get_by_label("Time zone").fill("Europe/Berlin")
+    await page.get_by_role("button", name=re.compile("Save|Change")).click()
+    await expect(page.get_by_text("30 6 * * *")).to_be_visible()
+
+    await page.goto(f"{site}/connections")
+    await page.get_by_role("link", name="Remove Google").click()
+    await page.get_by_role("button", name=re.compile("Remove")).click()
+    await expect(page.get_by_role("link", name="Connect Google")).to_be_visible()
+    await page.goto(f"{site}/sync")
+    await expect(log.get_by_role("row").filter(has_text="manual")).to_contain_text("succeeded", ignore_case=True)
+
+
+async def test_a_form_that_was_filled_in_wrongly_says_where_and_keeps_what_is_no_secret(
+    plain_page: Page, site: str
+) -> None:
+    page = plain_page
+    await page.goto(f"{site}/connections/google/connect")
+    await page.get_by_label("Account id").fill("studio-7")
+    await page.get_by_role("button", name="Connect").click()
+    await expect(page.get_by_label("Access token", exact=True)).to_have_attribute("aria-invalid", "true")
+    await expect(page.get_by_label("Account id")).to_have_value("studio-7")
+
+
+async def test_no_page_ever_shows_a_token(plain_page: Page, site: str) -> None:
+    await connect_google(plain_page, site)
+    for path in ("/", "/connections", "/sync", "/connections/google/connect", "/connections/google/remove"):
+        await plain_page.goto(site + path)
+        assert "canary" not in await plain_page.content()
+
+
+async def test_no_page_is_wider_than_a_phone(plain_page: Page, site: str) -> None:
+    await plain_page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    await connect_google(plain_page, site)
+    for path in ("/", "/connections", "/sync", "/connections/google/connect", "/sync/google/daily/schedule"):
+        await plain_page.goto(site + path)
+        box = await plain_page.locator("html").bounding_box()
+        main = await plain_page.locator("main").bounding_box()
+        assert box is not None
+        assert main is not None
+        assert max(box["width"], main["x"] + main["width"]) <= PHONE["width"], path
+
+
+async def test_pages_need_no_script_and_break_no_rule_of_their_own_policy(page: Page, site: str) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("requestfailed", lambda request: complaints.append(request.url))
+    await connect_google(page, site)
+    for path in ("/", "/connections", "/sync", "/nowhere"):
+        await page.goto(site + path)
+        assert await page.locator("h1").count() == 1
+        assert await page.locator("script, [style], [onclick]").count() == 0
+    assert [each for each in complaints if "404" not in each] == []
