@@ -23,8 +23,14 @@ CONTESTS: dict[str, Callable[[BenchServer], AbstractContextManager[Contest]]] = 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="of each contestant, in turn (default: %(default)s)")
-    parser.add_argument("--only", nargs="+", choices=CONTESTS, default=list(CONTESTS), metavar="NAME",
-                        help=f"some of: {', '.join(CONTESTS)}")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=CONTESTS,
+        default=list(CONTESTS),
+        metavar="NAME",
+        help=f"some of: {', '.join(CONTESTS)}",
+    )
     args = parser.parse_args()
     began = time.perf_counter()
     tables = []

@@ -1,12 +1,11 @@
 """Fixtures for all tests, and what a run of them has in common."""
 
 import os
-import secrets
 from collections.abc import Iterator
 
 import pytest
 from tests.fakes import FakeClock, SequentialIds
-from tests.postgres_server import PostgresServer, clean_up, running_server
+from tests.postgres_server import PostgresServer, clean_up, name_of_this_run, running_server
 
 pytest.register_assert_rewrite("tests.contracts")
 
@@ -16,7 +15,7 @@ _RUN = pytest.StashKey[str]()
 def pytest_configure(config: pytest.Config) -> None:
     """Name the run; workers of pytest-xdist get the name from the process that started them."""
     given = getattr(config, "workerinput", {}).get("anselai_run")
-    config.stash[_RUN] = given or secrets.token_hex(8)
+    config.stash[_RUN] = given or name_of_this_run()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -4,6 +4,7 @@ All workers of a run share it. Its databases have names that no other run has, a
 """
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -68,7 +69,7 @@ class PostgresServer:
         """Migrate the database that all others are copied from, unless another worker has done so."""
         with self._connected() as connection:
             connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [self.prefix])  # until the connection closes
-            if connection.execute("SELECT FROM pg_database WHERE datname = %s", [self.template]).fetchone():
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.template]).fetchone():
                 return
             unfinished = f"{self.prefix}_unfinished"
             upgrade(Secret(self.create_empty(unfinished)))
@@ -76,7 +77,7 @@ class PostgresServer:
 
     def _run(self, statement: str, *names: str) -> None:
         with self._connected() as connection:
-            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection]:
@@ -94,6 +95,7 @@ def running_server(run: str) -> Iterator[PostgresServer]:
         server.make_template()
         yield server
         return
+    _clear_up_after_killed_runs()
     embedded = start_embedded(_directory(run), settings=FAST)
     try:
         server = PostgresServer(admin_dsn=Secret(embedded.dsn), prefix=prefix)
@@ -103,14 +105,40 @@ def running_server(run: str) -> Iterator[PostgresServer]:
         embedded.stop()
 
 
+def name_of_this_run() -> str:
+    """A name that nobody can foresee, and that tells which process the run ends with."""
+    return f"{os.getpid()}_{secrets.token_hex(8)}"
+
+
 def clean_up(run: str) -> None:
     """Leave nothing of this run behind, whatever became of its workers."""
     external = os.environ.get(EXTERNAL)
     if external:
         PostgresServer(admin_dsn=Secret(external), prefix=f"anselai_test_{run}").drop_all()
     elif _directory(run).exists():
-        start_embedded(_directory(run), settings=FAST).stop()  # the server of a worker that was killed
-        shutil.rmtree(_directory(run))
+        _remove(_directory(run))
+
+
+def _clear_up_after_killed_runs() -> None:
+    for directory in Path(tempfile.gettempdir()).glob(_directory("*_*").name):
+        pid = directory.name.removeprefix(_directory("").name).partition("_")[0]
+        if directory.stat().st_uid == os.getuid() and not _is_alive(int(pid)):
+            _remove(directory)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _remove(directory: Path) -> None:
+    start_embedded(directory, settings=FAST).stop()  # its server, if a worker was killed and could not stop it
+    shutil.rmtree(directory, ignore_errors=True)  # another worker may be at it
 
 
 def _directory(run: str) -> Path:

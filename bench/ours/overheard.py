@@ -13,7 +13,7 @@ class Overheard:
     statement: str = ""
     params: Any = None
 
-    async def rows(self, statement: str, params: Any = None) -> list[tuple[Any, ...]]:
+    async def rows(self, statement: str, params: Any = None, **_: object) -> list[tuple[Any, ...]]:
         self.statement, self.params = statement, params
         return []
 

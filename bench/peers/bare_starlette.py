@@ -31,7 +31,7 @@ def create_app(pool: AsyncConnectionPool[Any], sql: str) -> Starlette:
 
 
 def shown(row: dict[str, Any], now: datetime) -> dict[str, Any]:
-    expires_at = row["token_expires_at"]
+    expires_at, message = row["token_expires_at"], row["last_error"]
     return {
         "platform": row["platform"],
         "accountId": row["account_id"],
@@ -40,8 +40,7 @@ def shown(row: dict[str, Any], now: datetime) -> dict[str, Any]:
         "tokenExpiresAt": expires_at,
         "hasRefreshToken": row["refresh_token"] is not None,
         "lastSyncAt": row["last_sync_at"],
-        "lastErrorCode": row["last_error_code"],
-        "lastError": row["last_error"],
+        "lastError": None if message is None else {"code": row["last_error_code"], "message": message},
         "createdAt": row["created_at"],
         "updatedAt": row["updated_at"],
     }

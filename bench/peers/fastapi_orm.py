@@ -38,7 +38,7 @@ class PlatformConnection(Base):
     stored_status: Mapped[str] = mapped_column("status")
     last_sync_at: Mapped[datetime | None]
     last_error_code: Mapped[str | None]
-    last_error: Mapped[str | None]
+    last_error_message: Mapped[str | None] = mapped_column("last_error")
     version: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -49,8 +49,18 @@ class PlatformConnection(Base):
         return "expired" if expired else self.stored_status
 
     @property
+    def last_error(self) -> dict[str, str | None] | None:
+        message = self.last_error_message
+        return None if message is None else {"code": self.last_error_code, "message": message}
+
+    @property
     def has_refresh_token(self) -> bool:
         return self.refresh_token is not None
+
+
+class ErrorOut(BaseModel):
+    code: str | None
+    message: str
 
 
 class ConnectionOut(BaseModel):
@@ -63,8 +73,7 @@ class ConnectionOut(BaseModel):
     token_expires_at: datetime | None
     has_refresh_token: bool
     last_sync_at: datetime | None
-    last_error_code: str | None
-    last_error: str | None
+    last_error: ErrorOut | None
     created_at: datetime
     updated_at: datetime
 
@@ -89,9 +98,7 @@ def create_app(dsn: str) -> FastAPI:
     @app.get("/api/connections", response_model=Envelope[list[ConnectionOut]])
     async def connections(session: Annotated[AsyncSession, Depends(session)]) -> Any:
         found = await session.scalars(
-            select(PlatformConnection)
-            .where(PlatformConnection.studio == STUDIO)
-            .order_by(PlatformConnection.platform)
+            select(PlatformConnection).where(PlatformConnection.studio == STUDIO).order_by(PlatformConnection.platform)
         )
         return {"data": found.all()}
 

@@ -12,6 +12,7 @@ AGEING = ("platform_connections", "sync_schedules", "sync_jobs", "sync_log", "sy
 
 _TABLES: LiteralString = (
     "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+    " ORDER BY tablename = 'studios'"
 )
 _INSTANTS: LiteralString = """
 SELECT table_name, column_name FROM information_schema.columns
@@ -25,8 +26,10 @@ class SharedDatabase:
     def __init__(self, address: str) -> None:
         self.address = address
         self.connection = psycopg.connect(address, autocommit=True)
-        tables = [sql.Identifier(name) for (name,) in self.connection.execute(_TABLES)]
-        self._empty = sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(tables))
+        # Ten times as fast as TRUNCATE where there is next to nothing to delete. What refers to others goes with them.
+        self._empty = [
+            sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) for (name,) in self.connection.execute(_TABLES)
+        ]
         columns: dict[str, list[sql.Composed]] = {}
         for table, column in self.connection.execute(_INSTANTS, [list(AGEING)]):
             older = sql.SQL("{0} = {0} - %(by)s").format(sql.Identifier(column))
@@ -38,10 +41,12 @@ class SharedDatabase:
 
     def empty(self) -> None:
         """Nothing is left but two studios."""
-        self.connection.execute(self._empty)
-        self.connection.execute(
-            "INSERT INTO studios (id, name) VALUES ('default', 'default'), (%(id)s, %(id)s)", {"id": OTHER_STUDIO}
-        )
+        with self.connection.transaction(), self.connection.pipeline():
+            for statement in self._empty:
+                self.connection.execute(statement)
+            self.connection.execute(
+                "INSERT INTO studios (id, name) VALUES ('default', 'default'), (%(id)s, %(id)s)", {"id": OTHER_STUDIO}
+            )
 
     def pass_time(self, by: timedelta) -> None:
         """Make everything older."""

@@ -6,13 +6,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from tests.contracts.full_records import (
-    FULL_RECORDS,
-    NATURAL_KEYS,
-    fields_that_may_be_empty,
-    fields_with_values,
-    with_another_value,
-)
+from tests.contracts.full_records import FULL_RECORDS
+from tests.contracts.record_fields import NATURAL_KEYS, fields_that_may_be_empty, fields_with_values, with_another_value
 from tests.contracts.stores import ELSEWHERE, META, MINUTE, Stores
 from tests.fakes import NOON
 from tests.samples import (
@@ -279,7 +274,7 @@ class ParentsContract:
 
     @pytest.mark.parametrize("elsewhere", [META, ELSEWHERE], ids=["another platform", "another studio"])
     async def test_platforms_and_studios_have_their_own_content(self, stores: Stores, elsewhere: ConnectionKey) -> None:
-        batch = [a_metric(), a_post(), a_content_metric(), a_campaign(), an_ad_metric()]
+        batch: list[Record] = [a_metric(), a_post(), a_content_metric(), a_campaign(), an_ad_metric()]
         assert await stores.records.store(await _lease(stores), batch, None) == len(batch)
         assert await stores.records.store(await _lease(stores, elsewhere), batch, None) == len(batch)
 

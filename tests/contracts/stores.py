@@ -80,9 +80,15 @@ class Stores:
         [claimed] = await self.claim(lease=lease)
         return claimed
 
-    async def finished(self, key: ConnectionKey = GOOGLE, outcome: Outcome = Outcome.SUCCEEDED) -> ClaimedJob:
+    async def finished(
+        self,
+        key: ConnectionKey = GOOGLE,
+        outcome: Outcome = Outcome.SUCCEEDED,
+        *,
+        frequency: Frequency = Frequency.HOURLY,
+    ) -> ClaimedJob:
         """A job that ran and ended so; nothing else may be due."""
-        claimed = await self.running(key)
+        claimed = await self.running(key, frequency)
         await self.jobs.finish([AttemptResult(lease=claimed.job.lease, outcome=outcome)])
         return claimed
 

@@ -1,27 +1,20 @@
 """The memory adapters keep every contract."""
 
 import pytest
-from tests.contracts.attempts_contract import (
-    FinishingContract,
-    LeasesContract,
-    ReclaimingContract,
-    TellingConnectionsContract,
-)
 from tests.contracts.connections_contract import (
     ConnectionsContract,
-    RefreshingConnectionsContract,
     RemovingConnectionsContract,
     ReplacingConnectionsContract,
 )
 from tests.contracts.figures_contract import BusinessFiguresContract, PlatformFiguresContract
-from tests.contracts.jobs_contract import ClaimingContract, EnqueueingContract, PruningContract, ReadingJobsContract
+from tests.contracts.finishing_contract import FinishingContract, TellingConnectionsContract
+from tests.contracts.jobs_contract import ClaimingContract, EnqueueingContract
+from tests.contracts.kept_jobs_contract import PruningContract, ReadingJobsContract
+from tests.contracts.leases_contract import LeasesContract, ReclaimingContract
+from tests.contracts.planning_contract import CommittingPlansContract
 from tests.contracts.records_contract import CheckpointsContract, ParentsContract, StoringContract
-from tests.contracts.schedules_contract import (
-    CommittingPlansContract,
-    DueSchedulesContract,
-    SavingSchedulesContract,
-    SchedulesContract,
-)
+from tests.contracts.refreshing_contract import RefreshingConnectionsContract
+from tests.contracts.schedules_contract import DueSchedulesContract, SavingSchedulesContract, SchedulesContract
 from tests.contracts.stores import OTHER_STUDIO, Stores
 from tests.contracts.sync_log_contract import ApiErrorsContract, AttemptsContract, LastRunsContract, QueryingContract
 from tests.contracts.wakeups_contract import WakeupsContract

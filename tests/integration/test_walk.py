@@ -117,7 +117,7 @@ def test_the_walk_of_the_readme_works_and_shows_no_token_anywhere(home: Home) ->
         assert again.stop() == 0
     for command in (["connections", "list"], ["connections", "show", "google"], ["sync", "log"], ["check"]):
         done = home.run(*command)
-        said[f"anselai {' '.join(command)}"] = done.stdout + done.stderr
+        said[f"anselai {' '.join(command)}"] = done.out + done.err
     said["a dump of the database"] = dump(home)
     secrets.append((home.data / "encryption.key").read_text().strip())
     assert "simulated-google" not in said["a dump of the database"]

@@ -28,7 +28,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def wheel(folder: Path) -> Path:
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*build, "--wheel-dir", folder / "dist", ROOT], check=True)
+    subprocess.run([*build, "--wheel-dir", str(folder / "dist"), str(ROOT)], check=True)
     [built] = (folder / "dist").glob("*.whl")
     return built
 
@@ -37,10 +37,11 @@ def wheel(folder: Path) -> Path:
 def anselai(folder: Path, wheel: Path) -> Path:
     """The command, installed with the pinned dependencies and nothing of this checkout."""
     subprocess.run([sys.executable, "-m", "venv", folder / "env"], check=True)
-    install = [folder / "env/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--require-hashes", "-r", ROOT / "requirements.lock"], check=True)
-    subprocess.run([*install, "--no-deps", wheel], check=True)
-    subprocess.run([folder / "env/bin/python", "-m", "pip", "check"], check=True, stdout=subprocess.DEVNULL)
+    python = str(folder / "env/bin/python")
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, "--require-hashes", "-r", str(ROOT / "requirements.lock")], check=True)
+    subprocess.run([*install, "--no-deps", str(wheel)], check=True)
+    subprocess.run([python, "-m", "pip", "check"], check=True, stdout=subprocess.DEVNULL)
     return folder / "env/bin/anselai"
 
 
@@ -78,4 +79,5 @@ def test_an_installed_wheel_serves_and_checks_itself(anselai: Path, environment:
     finally:
         serving.terminate()
         assert serving.wait(30) == 0
-        serving.stdout.close() if serving.stdout else None
+        if serving.stdout is not None:
+            serving.stdout.close()

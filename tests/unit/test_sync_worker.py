@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any, cast
 
 import pytest
 from tests.fakes import FakeClock
@@ -174,16 +175,16 @@ async def test_each_failure_has_its_class_and_its_consequence(
     assert (await ansel.connections.get_connection("flickr")).status is status
 
 
-@pytest.mark.parametrize(
-    "nonsense",
-    [
-        None,
-        "a batch",
-        Batch(records=["no record"]),
-        Batch(cursor=7),
-        Batch(records=[metric(1)], cursor="a", has_more=True),
-    ],  # type: ignore[list-item,arg-type]
-)
+NONSENSE: list[Any] = [
+    None,
+    "a batch",
+    Batch(records=cast("Any", ["no record"])),
+    Batch(cursor=cast("Any", 7)),
+    Batch(records=[metric(1)], cursor="a", has_more=True),  # and nothing comes after it
+]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
 async def test_nonsense_from_a_client_is_its_bug_and_not_ours(ansel: Ansel, flickr: Flickr, nonsense: Batch) -> None:
     flickr.scripts = [[nonsense]]
     await ansel.scheduler.run_sync_now("flickr")

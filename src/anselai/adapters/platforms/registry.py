@@ -21,9 +21,7 @@ class InstalledPlatforms(Platforms):
         for plugin in plugins:
             info = plugin.info
             if not _NAME.fullmatch(info.name):
-                raise InvalidSettings(
-                    f"The platform name {info.name!r} must be of a-z, 0-9 and hyphens."
-                )
+                raise InvalidSettings(f"The platform name {info.name!r} must be of a-z, 0-9 and hyphens.")
             if info.name in self.clients:
                 raise InvalidSettings(f"Two installed plug-ins call themselves {info.name!r}. Uninstall one of them.")
             given = {name: values[name] for name in info.settings if values.get(name)}

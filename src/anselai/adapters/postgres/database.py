@@ -5,8 +5,11 @@ index can be searched by it; and not that of a transaction which began earlier, 
 """
 
 import asyncio
+import os
 import select
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -34,14 +37,18 @@ _CONNECT: Final[Mapping[str, Any]] = {
     "tcp_user_timeout": 4000,  # milliseconds
     "application_name": "anselai",
 }
-# A statement never waits for ever: not for a lock, not for itself; and a frozen process frees its locks.
+# A statement never waits for ever: not for a lock, not for itself; and a frozen process of ours frees its locks.
 _CONFIGURE: Final = (
-    "SET TimeZone = 'UTC'; SET lock_timeout = '4s'; SET statement_timeout = '60s';"
+    "SET TimeZone = 'UTC'; SET lock_timeout = '4s'; SET statement_timeout = '30s';"
     "SET idle_in_transaction_session_timeout = '60s'"
 )
 _PATIENCE: Final = 4.0  # seconds that an act waits for a connection
 _PATIENCE_SLICE: Final = 0.5
 _TRIES: Final = 4
+
+# Seconds after which a server that is connected but silent counts as away: where somebody waits, and for batches.
+SHORT: Final = 5.0
+LONG: Final = 32.0
 
 
 class Database:
@@ -97,26 +104,28 @@ class Database:
     ) -> None:
         await self.close()
 
-    async def rows(self, statement: str, params: Params | None = None) -> list[Row]:
+    async def rows(self, statement: str, params: Params | None = None, *, within: float = SHORT) -> list[Row]:
         """Run one statement, which is its own transaction. Instants come back in UTC."""
-        return await self.act(lambda connection: rows(connection, statement, params))
+        return await self.act(lambda connection: rows(connection, statement, params), within=within)
 
-    async def act(self, act: Callable[[Connection], Awaitable[T]]) -> T:
+    async def act(self, act: Callable[[Connection], Awaitable[T]], *, within: float = SHORT) -> T:
         """Run an act on a connection, again from its start if the server undid it because of a deadlock.
 
-        Raises StoreUnavailable.
+        Raises StoreUnavailable, also when the server stays silent for `within` seconds.
         """
         with translated():
-            for tries_left in reversed(range(_TRIES)):
-                connection = await self._take()
-                try:
-                    return await act(connection)
-                except TRY_AGAIN:
-                    if not tries_left:
-                        raise
-                finally:
-                    await self._pool.putconn(connection)
-        raise AssertionError("unreachable")
+            for _ in range(_TRIES - 1):
+                with suppress(*TRY_AGAIN):
+                    return await self._act(act, within)
+            return await self._act(act, within)
+
+    async def _act(self, act: Callable[[Connection], Awaitable[T]], within: float) -> T:
+        connection = await self._take()
+        try:
+            with cut_after(within, connection):
+                return await act(connection)
+        finally:
+            await self._pool.putconn(connection)
 
     @property
     def _pool(self) -> AsyncConnectionPool[Connection]:
@@ -127,9 +136,10 @@ class Database:
     async def _take(self) -> Connection:
         while True:
             connection = await self._wait_for_connection()
-            if await _is_usable(connection):
+            if _is_usable(connection):
                 return connection
-            await self._pool.putconn(connection)  # which throws it away
+            await connection.close()
+            await self._pool.putconn(connection)  # which replaces it
 
     async def _wait_for_connection(self) -> Connection:
         began = asyncio.get_running_loop().time()
@@ -157,16 +167,29 @@ async def _configure(connection: Connection) -> None:
     await connection.execute(_CONFIGURE)
 
 
-async def _is_usable(connection: Connection) -> bool:
+def _is_usable(connection: Connection) -> bool:
     """Whether the connection still works, without a round trip: an idle one has nothing to read, a dead one has."""
     try:
         poll = select.poll()
         poll.register(connection.fileno(), select.POLLIN)
-        if poll.poll(0):
-            await connection.execute("")
     except psycopg.Error:
         return False
-    return True
+    return not poll.poll(0)
+
+
+@contextmanager
+def cut_after(seconds: float, connection: Connection) -> Iterator[None]:
+    """Make whoever waits for this connection find it closed after a while. Cancelling would wait for the server."""
+    deadline = asyncio.get_running_loop().call_later(seconds, _cut, connection)
+    try:
+        yield
+    finally:
+        deadline.cancel()
+
+
+def _cut(connection: Connection) -> None:
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as same:
+        same.shutdown(socket.SHUT_RDWR)
 
 
 def _connect_arguments(dsn: Secret) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 
-from anselai.adapters.postgres.database import Database
+from anselai.adapters.postgres.database import LONG, Database
 from anselai.domain.insights import BusinessFigures, Money, Period, PlatformFigures, minor_units
 
 # Of each account the newest figure. An account's breakdowns by dimension are not its total.
@@ -128,12 +128,12 @@ async def platform_figures(database: Database, studio: str, period: Period) -> S
             impressions,
             clicks,
             conversions,
-        ) in await database.rows(_PLATFORMS, _values(studio, period))
+        ) in await database.rows(_PLATFORMS, _values(studio, period), within=LONG)
     ]
 
 
 async def business_figures(database: Database, studio: str, period: Period) -> BusinessFigures:
-    [row] = await database.rows(_BUSINESS, _values(studio, period))
+    [row] = await database.rows(_BUSINESS, _values(studio, period), within=LONG)
     inquiries, bookings, currencies, revenue, reviews, average_rating = row
     return BusinessFigures(
         has_data=bool(inquiries or bookings or reviews),

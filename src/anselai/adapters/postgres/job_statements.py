@@ -87,8 +87,7 @@ WITH given AS (
     )
 ), closed AS (
     UPDATE sync_jobs j SET
-        state = given.next_state, records = j.records + given.records, failures = given.failures,
-        partial_failures = given.partial_failures,
+        state = given.next_state, failures = given.failures, partial_failures = given.partial_failures,
         run_after = CASE
             WHEN given.next_state = 'queued' THEN statement_timestamp() + given.retry_in ELSE j.run_after
         END,

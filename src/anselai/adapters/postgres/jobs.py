@@ -9,7 +9,7 @@ from uuid import UUID
 from anselai.adapters.postgres import job_rows, job_statements
 from anselai.adapters.postgres.batches import encoded
 from anselai.adapters.postgres.connection_rows import to_connection
-from anselai.adapters.postgres.database import Database
+from anselai.adapters.postgres.database import LONG, Database
 from anselai.adapters.postgres.job_rows import to_job
 from anselai.adapters.postgres.wakeups import note_asking
 from anselai.domain.connection import ConnectionKey
@@ -42,7 +42,8 @@ class PostgresSyncJobs(SyncJobs):
 
     async def claim(self, worker: UUID, limit: int, lease: timedelta) -> Sequence[ClaimedJob]:
         note_asking()
-        claimed = await self.database.rows(job_statements.CLAIM, {"worker": worker, "limit": limit, "lease": lease})
+        values = {"worker": worker, "limit": limit, "lease": lease}
+        claimed = await self.database.rows(job_statements.CLAIM, values, within=LONG)
         return [
             ClaimedJob(job=to_job(row[: job_rows.WIDTH]), connection=to_connection(row[job_rows.WIDTH :]))
             for row in claimed
@@ -58,10 +59,10 @@ class PostgresSyncJobs(SyncJobs):
         if not results:
             return frozenset()
         given = encoded([_given(position, result) for position, result in enumerate(results)])
-        return frozenset(row[0] for row in await self.database.rows(job_statements.FINISH, (given,)))
+        return frozenset(row[0] for row in await self.database.rows(job_statements.FINISH, (given,), within=LONG))
 
     async def reclaim(self, limit: int) -> int:
-        [(count,)] = await self.database.rows(job_statements.RECLAIM, (limit,))
+        [(count,)] = await self.database.rows(job_statements.RECLAIM, (limit,), within=LONG)
         return int(count)
 
     async def get(self, studio: str, job_id: UUID) -> SyncJob:
@@ -81,7 +82,7 @@ class PostgresSyncJobs(SyncJobs):
 
     async def prune(self, finished_before: timedelta, logged_before: timedelta, limit: int) -> int:
         values = {"finished_before": finished_before, "logged_before": logged_before, "limit": limit}
-        [(count,)] = await self.database.rows(job_statements.PRUNE, values)
+        [(count,)] = await self.database.rows(job_statements.PRUNE, values, within=LONG)
         return int(count)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # Alembic and SQLAlchemy take half a second to load; a databa
     from alembic.config import Config
     from sqlalchemy import Connection
 
-__all__ = ["current", "downgrade", "head", "revisions", "sql", "upgrade"]
+__all__ = ["alembic_config", "current", "downgrade", "head", "revisions", "sql", "upgrade"]
 
 Report = Callable[[str], None]
 
@@ -64,7 +64,7 @@ def sql(since: str | None = None) -> str:
     from alembic import command
 
     output = StringIO()
-    config = _config(_silent)
+    config = alembic_config()
     config.output_buffer = output
     command.upgrade(config, f"{since}:head" if since else "head", sql=True)
     return output.getvalue()
@@ -72,14 +72,18 @@ def sql(since: str | None = None) -> str:
 
 def _migrate(dsn: Secret, step: "Callable[[Any, Config], None]", report: Report) -> None:
     from alembic import command
+    from sqlalchemy.exc import OperationalError
 
-    with translated(), _locked(dsn, report) as connection:
-        at = current(dsn)
-        if at is not None and at not in revisions():
-            raise SchemaUnknown(at)
-        config = _config(report)
-        config.attributes["connection"] = connection
-        _with_patience(lambda: step(command, config), report)
+    try:
+        with _locked(dsn, report) as connection:
+            at = current(dsn)
+            if at is not None and at not in revisions():
+                raise SchemaUnknown(at)
+            config = alembic_config(report)
+            config.attributes["connection"] = connection
+            _with_patience(lambda: step(command, config), report)
+    except OperationalError as error:  # psycopg's, in SQLAlchemy's wrapping
+        raise StoreUnavailable from error
 
 
 def _with_patience(step: Callable[[], None], report: Report) -> None:
@@ -124,7 +128,8 @@ def _take_lock(connection: "Connection", report: Report) -> None:
     raise StoreUnavailable
 
 
-def _config(report: Report) -> "Config":
+def alembic_config(report: Report = _silent) -> "Config":
+    """What Alembic has to know; there is no ini file."""
     from alembic.config import Config
 
     config = Config()

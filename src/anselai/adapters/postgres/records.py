@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from anselai.adapters.postgres import insights
 from anselai.adapters.postgres.batches import encoded
-from anselai.adapters.postgres.database import Connection, Database, rows
+from anselai.adapters.postgres.database import LONG, Connection, Database, rows
 from anselai.adapters.postgres.driver_errors import REFUSED_VALUES
 from anselai.adapters.postgres.record_upserts import RECORD_KINDS, RecordKind
 from anselai.domain.errors import InvalidInput, LeaseLost, Problem
@@ -17,7 +17,8 @@ from anselai.domain.sync_job import JobLease
 
 # Locks the job: a removal of the connection, or somebody who takes the job back, waits until the batch is in.
 _MOVE_CURSOR: Final = """
-UPDATE sync_jobs SET cursor = %s WHERE id = %s AND fence = %s AND state = 'running' RETURNING studio, platform
+UPDATE sync_jobs SET cursor = %s, records = records + %s WHERE id = %s AND fence = %s AND state = 'running'
+RETURNING studio, platform
 """
 
 
@@ -27,7 +28,7 @@ class PostgresRecords(Records):
 
     async def store(self, lease: JobLease, records: Sequence[Record], cursor: str | None) -> int:
         batches = [(kind, batch) for kind in RECORD_KINDS if (batch := kind.newest(records))]
-        values = (cursor, lease.job_id, lease.fence)
+        values = (cursor, len(records), lease.job_id, lease.fence)
         if not batches:
             if not await self.database.rows(_MOVE_CURSOR, values):
                 raise LeaseLost
@@ -42,7 +43,7 @@ class PostgresRecords(Records):
                 place = {"studio": studio, "platform": platform}
                 return sum([await _upserted(connection, kind, batch, place) for kind, batch in batches])
 
-        return await self.database.act(store)
+        return await self.database.act(store, within=LONG)
 
     async def platform_figures(self, studio: str, period: Period) -> Sequence[PlatformFigures]:
         return await insights.platform_figures(self.database, studio, period)

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from psycopg.errors import InsufficientPrivilege
 
 from anselai.adapters.postgres import migrate
-from anselai.adapters.postgres.database import Connection, Database
+from anselai.adapters.postgres.database import LONG, Connection, Database, cut_after
 from anselai.adapters.postgres.driver_errors import translated
 from anselai.domain.errors import InvalidSettings
 from anselai.domain.secret import Secret
@@ -59,12 +59,13 @@ class Rehearsal(Database):
         await self.wakeups.close()
         await self._open.aclose()
 
-    async def act(self, act: Callable[[Connection], Awaitable[T]]) -> T:
+    async def act(self, act: Callable[[Connection], Awaitable[T]], *, within: float = LONG) -> T:
         if self._connection is None:
             raise RuntimeError("the Rehearsal is not open: use it inside `async with rehearsal:`")
         with translated():
             async with self._one_at_a_time, self._connection.transaction():
-                return await act(self._connection)
+                with cut_after(within, self._connection):
+                    return await act(self._connection)
 
 
 def _tables() -> bytes:

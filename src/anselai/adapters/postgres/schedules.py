@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from anselai.adapters.postgres.batches import encoded
-from anselai.adapters.postgres.database import Database, Row
+from anselai.adapters.postgres.database import LONG, Database, Row
 from anselai.adapters.postgres.wakeups import NOTIFY, note_asking
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.errors import ConnectionChanged, ConnectionNotFound, NotFound
@@ -165,7 +165,8 @@ class PostgresSchedules(Schedules):
     async def commit(self, planned: Sequence[PlannedSlot]) -> int:
         if not planned:
             return 0
-        [(moved, _)] = await self.database.rows(_COMMIT, (encoded([_planned(slot) for slot in planned]),))
+        plans = encoded([_planned(slot) for slot in planned])
+        [(moved, _)] = await self.database.rows(_COMMIT, (plans,), within=LONG)
         return int(moved)
 
     async def next_due_at(self) -> datetime | None:

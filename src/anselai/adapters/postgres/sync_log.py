@@ -47,9 +47,10 @@ SELECT {", ".join(f"(run).{name.strip()}" for name in _COLUMNS.split(","))} FROM
 """
 
 _RECORD_API_ERROR: Final = """
-INSERT INTO sync_log AS l (studio, trigger, outcome, error_code, message, route, request_id, minute)
-VALUES (%s, 'api', 'api_error', %s, left(%s, 1000), %s, %s, date_trunc('minute', statement_timestamp()))
-ON CONFLICT (studio, route, error_code, minute) WHERE outcome = 'api_error' DO UPDATE SET count = l.count + 1
+INSERT INTO sync_log AS l (studio, trigger, outcome, error_code, message, route, request_id, count, minute)
+VALUES (%s, 'api', 'api_error', %s, left(%s, 1000), %s, %s, %s, date_trunc('minute', statement_timestamp()))
+ON CONFLICT (studio, route, error_code, minute) WHERE outcome = 'api_error'
+DO UPDATE SET count = l.count + excluded.count
 RETURNING id
 """
 
@@ -73,7 +74,7 @@ class PostgresSyncLog(SyncLog):
 
     async def record_api_error(self, error: ApiError) -> None:
         message = error.message.replace("\x00", "\ufffd")
-        values = (error.studio, error.code, message, error.route, error.request_id)
+        values = (error.studio, error.code, message, error.route, error.request_id, error.count)
         await self.database.rows(_RECORD_API_ERROR, values)
 
 

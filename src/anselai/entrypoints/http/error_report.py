@@ -74,5 +74,5 @@ def _where(error: BaseException) -> str:
     if cause is not None:
         lines += [_where(cause), "which led to\n"]
     lines += traceback.format_tb(error.__traceback__)
-    lines.append(f"{type(error).__module__}.{type(error).__qualname__}")
+    lines.append(f"{type(error).__module__}.{type(error).__qualname__}\n")
     return "".join(lines)

@@ -1,0 +1,95 @@
+"""`anselai serve` on a database that exists: how soon it answers, and how much memory it holds after some requests.
+
+Its embedded database is started and stopped with it, as at every start of a newcomer; the memory is without it.
+"""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from bench.contest import Contest, Contestant, Figures
+from bench.processes import PATIENCE, PRODUCT
+
+ANSELAI = PRODUCT.parent / "anselai"
+PATHS = ("/", "/connections", "/sync", "/api/connections", "/api/sync/status")
+REQUESTS = 100
+MOST_SECONDS, MOST_MEGABYTES = 2.0, 150.0
+POLL = 0.005  # seconds
+
+
+@contextmanager
+def contest() -> Iterator[Contest]:
+    with TemporaryDirectory(prefix="anselai-bench-", ignore_cleanup_errors=True) as directory:
+        data_dir = Path(directory, "data")
+        Path(directory).chmod(0o711)  # as root, PostgreSQL's own account has to pass
+        _started_and_stopped(data_dir)  # makes the database
+        yield Contest(
+            title="anselai serve: start on an existing database",
+            contestants=[
+                Contestant(
+                    name="AnselAI",
+                    measure=lambda: _started_and_stopped(data_dir),
+                    at_most={"seconds": MOST_SECONDS, "MB": MOST_MEGABYTES},
+                )
+            ],
+        )
+
+
+def _started_and_stopped(data_dir: Path) -> Figures:
+    port = _free_port()
+    ours = ("DATABASE_URL", "ENCRYPTION_KEY", "ANSELAI_HOST")
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    environment |= {"ANSELAI_DATA_DIR": str(data_dir), "ANSELAI_PORT": str(port)}
+    began = time.perf_counter()
+    with subprocess.Popen(
+        [ANSELAI, "serve"], env=environment, cwd=data_dir.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as serve:
+        try:
+            _wait_for_an_answer(serve, port)
+            seconds = time.perf_counter() - began
+            for number in range(REQUESTS):
+                _get(port, PATHS[number % len(PATHS)])
+            megabytes = _resident_megabytes(serve.pid)
+        finally:
+            serve.terminate()
+            told, _ = serve.communicate(timeout=PATIENCE)
+    assert serve.returncode == 0, f"anselai serve ended with {serve.returncode}:\n{told.decode()}"
+    return {"seconds": seconds, "MB": megabytes}
+
+
+def _wait_for_an_answer(serve: "subprocess.Popen[bytes]", port: int) -> None:
+    until = time.perf_counter() + PATIENCE
+    while serve.poll() is None and time.perf_counter() < until:
+        with suppress(URLError):
+            return _get(port, "/healthz")
+        time.sleep(POLL)
+    raise SystemExit("anselai serve does not answer")
+
+
+def _get(port: int, path: str) -> None:
+    with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
+        response.read()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _resident_megabytes(process: int) -> float:
+    status = Path(f"/proc/{process}/status")
+    if status.exists():
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmRSS:")]
+        kibibytes = int(line.split()[1])
+    else:
+        kibibytes = int(
+            subprocess.run(["ps", "-o", "rss=", "-p", str(process)], capture_output=True, check=True).stdout
+        )
+    return kibibytes * 1024 / 1e6

@@ -1,0 +1,38 @@
+"""The HTTP side over an AnselAI in memory, asked without a network."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from tests.fakes import FakeClock
+
+from anselai.application.ansel import Ansel
+from anselai.container import open_in_memory
+from anselai.entrypoints.http.app import build_app
+
+ADDRESS = "http://127.0.0.1:3200"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def ansel(clock: FakeClock) -> AsyncIterator[Ansel]:
+    async with open_in_memory(clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def app(ansel: Ansel) -> AsyncIterator[Starlette]:
+    app = build_app(ansel)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=ADDRESS) as client:
+        yield client

@@ -1,0 +1,300 @@
+"""What holds for every answer: its id, its headers, who may ask, and what nobody foresaw."""
+
+import json
+import logging
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from tests.integration.http.asking import JSON, ask, connect, failing, refusal
+
+from anselai.application.ansel import Ansel
+from anselai.domain.errors import StoreUnavailable
+from anselai.entrypoints.http.app import build_app
+
+CANARY = "canary-4711.token"
+HOST = (b"host", b"127.0.0.1:3200")
+EVERYWHERE = [
+    ("GET", "/api/connections", 200),
+    ("GET", "/api/connections/google", 404),
+    ("POST", "/api/connections", 422),
+    ("PATCH", "/api/connections", 405),
+    ("OPTIONS", "/api/connections", 204),
+    ("GET", "/api/nothing", 404),
+    ("GET", "/api", 404),
+    ("GET", "/api/", 404),
+    ("GET", "/healthz", 200),
+    ("GET", "/readyz", 503),
+    ("GET", "/", 200),
+    ("GET", "/connections", 200),
+    ("GET", "/sync", 200),
+    ("GET", "/nothing", 404),
+    ("PUT", "/", 405),
+    ("GET", "/static/anselai.css", 200),
+    ("GET", "/static/nothing.css", 404),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), EVERYWHERE)
+async def test_every_answer_has_an_id_and_the_headers_of_a_careful_site(
+    client: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    response = await client.request(method, path)
+    assert response.status_code == status
+    assert len(response.headers["x-request-id"]) == 16
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "same-origin"
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    cached = "max-age" in response.headers["cache-control"]
+    assert cached == (path == "/static/anselai.css")
+    assert cached or response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("id_", ["a", "7f.A-_", "x" * 64])
+async def test_a_well_formed_id_of_the_caller_is_kept(client: httpx.AsyncClient, id_: str) -> None:
+    response = await client.get("/api/connections", headers={"x-request-id": id_})
+    assert response.headers["x-request-id"] == id_
+
+
+@pytest.mark.parametrize("id_", ["", "x" * 65, "a b", "a\tb", "<script>", "é"])
+async def test_any_other_id_is_replaced(client: httpx.AsyncClient, id_: str) -> None:
+    response = await client.get("/api/connections", headers=[(b"x-request-id", id_.encode())])
+    assert response.headers["x-request-id"] != id_
+    assert len(response.headers["x-request-id"]) == 16
+
+
+async def test_two_requests_have_two_ids(client: httpx.AsyncClient) -> None:
+    first, second = await client.get("/healthz"), await client.get("/healthz")
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/connections",
+        "/api/sync/status",
+        "/api/nothing",
+        "/healthz",
+        "/",
+        "/sync",
+        "/nothing",
+        "/static/anselai.css",
+    ],
+)
+async def test_head_is_get_without_the_body(client: httpx.AsyncClient, path: str) -> None:
+    got, head = await client.get(path), await client.head(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert head.headers["content-length"] == str(len(got.content))
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/api/connections", "GET, POST, HEAD, OPTIONS"),
+        ("/api/connections/google", "GET, PUT, DELETE, HEAD, OPTIONS"),
+        ("/api/connections/google/test", "POST, OPTIONS"),
+        ("/api/sync/google", "POST, OPTIONS"),
+        ("/api/sync/google/schedule", "PUT, OPTIONS"),
+        ("/api/sync/status", "GET, HEAD, OPTIONS"),
+        ("/api/sync/log", "GET, HEAD, OPTIONS"),
+        ("/api/sync/jobs/7", "GET, HEAD, OPTIONS"),
+        ("/api/metrics/overview", "GET, HEAD, OPTIONS"),
+        ("/api/metrics/google", "GET, HEAD, OPTIONS"),
+        ("/api/platforms", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_a_path_tells_its_methods_and_refuses_others(client: httpx.AsyncClient, path: str, allow: str) -> None:
+    options = await client.options(path)
+    assert (options.status_code, options.headers["allow"], options.content) == (204, allow, b"")
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"} - set(allow.split(", ")):
+        response = await client.request(method, path)
+        assert refusal(response) == (405, "METHOD_NOT_ALLOWED")
+        assert response.headers["allow"] == allow
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api",
+        "/api/",
+        "/api/connections/",
+        "/api//connections",
+        "/api/connections/google/",
+        "/api/Connections",
+        "/api/x",
+    ],
+)
+async def test_an_address_that_there_is_not_is_not_found_in_json(client: httpx.AsyncClient, path: str) -> None:
+    for method in ("GET", "POST", "OPTIONS"):
+        assert refusal(await client.request(method, path)) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "localhost:3200", "LOCALHOST:80", "127.0.0.1", "127.1.2.3:3200", "[::1]", "[::1]:3200"],
+)
+async def test_this_machine_is_known_by_its_own_names(app: Starlette, host: str) -> None:
+    for _ in range(2):
+        assert (await ask(app, "GET", "/api/connections", headers=[(b"host", host.encode())])).status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "evil.example",
+        "evil.example:3200",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "localhost:3200@evil.example",
+        "localhost:x",
+        "[::1",
+        "[::1]evil",
+        "[::1]:",
+        "::1",
+        "0.0.0.0",  # noqa: S104
+        "192.168.1.10:3200",
+        "2130706433",
+        "127.0.0.1:٣",
+        "x" * 5000,
+    ],
+)
+async def test_another_name_is_refused(app: Starlette, host: str) -> None:
+    reply = await ask(app, "GET", "/api/connections", headers=[(b"host", host.encode())])
+    assert (reply.status, json.loads(reply.body)["code"]) == (421, "HOST_NOT_ALLOWED")
+    assert "x-request-id" in reply.headers
+
+
+@pytest.mark.parametrize("headers", [[], [HOST, HOST]])
+async def test_a_request_names_its_host_once(app: Starlette, headers: list[tuple[bytes, bytes]]) -> None:
+    assert (await ask(app, "GET", "/", headers=headers)).status == 421
+
+
+async def test_a_configured_name_is_ours_too(ansel: Ansel) -> None:
+    app = build_app(ansel, hosts=["Studio.Local"])
+    assert (await ask(app, "GET", "/healthz", headers=[(b"host", b"studio.local:3200")])).status == 200
+    assert (await ask(app, "GET", "/healthz", headers=[(b"host", b"other.local:3200")])).status == 421
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": ""},
+        {"origin": "https://evil.example"},
+        {"origin": "http://127.0.0.1:5000"},
+        {"origin": "http://localhost:3200"},
+        {"origin": "null"},
+        {"origin": ""},
+        {"origin": "https://evil.example", "sec-fetch-site": "same-origin"},
+        {"origin": "http://127.0.0.1:3200", "sec-fetch-site": "cross-site"},
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/connections"),
+        ("PUT", "/api/connections/google"),
+        ("DELETE", "/api/connections/google"),
+        ("POST", "/connections/google/remove"),
+        ("PATCH", "/api/connections"),
+    ],
+)
+async def test_another_site_can_change_nothing(
+    client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]
+) -> None:
+    await connect(client)
+    response = await client.request(method, path, headers=headers)
+    assert response.status_code == 403
+    assert "CROSS_SITE_REQUEST" in response.text
+    assert len((await client.get("/api/connections")).json()["data"]) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"sec-fetch-site": "same-origin", "origin": "http://127.0.0.1:3200"},
+        {"sec-fetch-site": "none"},
+        {"origin": "https://127.0.0.1:3200"},
+    ],
+)
+async def test_our_own_site_and_programs_can(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    await connect(client)
+    assert (await client.delete("/api/connections/google", headers=headers)).status_code == 200
+
+
+async def test_a_link_on_another_site_may_lead_here(client: httpx.AsyncClient) -> None:
+    response = await client.get("/sync", headers={"sec-fetch-site": "cross-site"})
+    assert response.status_code == 200
+
+
+async def test_what_nobody_foresaw_is_told_by_its_id_alone(ansel: Ansel, caplog: pytest.LogCaptureFixture) -> None:
+    app = build_app(failing(ansel, RuntimeError(f"no {CANARY}")))
+    body = json.dumps({"platform": "google", "accessToken": CANARY}).encode()
+    for method, path in (("GET", "/api/connections"), ("POST", "/api/connections"), ("GET", "/connections")):
+        caplog.clear()
+        reply = await ask(app, method, path, headers=[*JSON, (b"x-request-id", b"my-id")], chunks=[body])
+        text = reply.body.decode()
+        assert reply.status == 500
+        assert "my-id" in text
+        assert "RuntimeError" not in text
+        assert CANARY not in text
+        assert f"{method} {path}: 500 INTERNAL_ERROR, request my-id" in caplog.text
+        assert "RuntimeError" in caplog.text
+        assert "in fail" in caplog.text, "the traceback says where"
+        assert CANARY not in caplog.text
+
+
+async def test_the_cause_of_an_error_is_logged_without_its_words(
+    ansel: Ansel, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = RuntimeError(CANARY)
+    error.__cause__ = ValueError(CANARY)
+    await ask(build_app(failing(ansel, error)), "GET", "/api/connections")
+    assert "builtins.ValueError\nwhich led to\n" in caplog.text
+    assert CANARY not in caplog.text
+
+
+async def test_an_error_is_one_line_of_the_log_with_the_route_and_never_the_path(
+    ansel: Ansel, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "anselai.http")
+    app = build_app(ansel)
+    await ask(app, "GET", f"/api/connections/{CANARY}", headers=[HOST, (b"x-request-id", b"one")])
+    await ask(app, "GET", f"/api/{CANARY}", headers=[HOST, (b"x-request-id", b"two")])
+    await ask(app, "DELETE", "/api/connections/google", headers=[HOST, (b"origin", b"null"), (b"x-request-id", b"3")])
+    away = build_app(failing(ansel, StoreUnavailable()))
+    await ask(away, "GET", "/api/connections", headers=[HOST, (b"x-request-id", b"four")])
+    assert [(each.levelname, each.message) for each in caplog.records] == [
+        ("INFO", "GET /api/connections/{platform}: 404 UNKNOWN_PLATFORM, request one"),
+        ("INFO", "GET /api/*: 404 NOT_FOUND, request two"),
+        ("WARNING", "DELETE /api/*: 403 CROSS_SITE_REQUEST, request 3"),
+        ("ERROR", "GET /api/connections: 503 STORE_UNAVAILABLE, request four"),
+    ]
+
+
+async def test_the_api_recovers_by_itself_when_the_store_does(ansel: Ansel) -> None:
+    broken = failing(ansel, StoreUnavailable())
+    app = build_app(broken)
+    assert (await ask(app, "GET", "/api/connections")).status == 503
+    stores = broken.connections.connections
+    stores.__dict__["list"] = ansel.connections.connections.list
+    assert (await ask(app, "GET", "/api/connections")).status == 200
+
+
+async def test_a_web_socket_is_turned_away(app: Starlette) -> None:
+    sent = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    await app({"type": "websocket", "path": "/api/connections", "headers": [], "root_path": ""}, receive, send)
+    assert [each["type"] for each in sent] == ["websocket.close"]  # type: ignore[index]

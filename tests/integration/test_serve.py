@@ -1,0 +1,230 @@
+"""`anselai serve` and `anselai scheduler`, as real processes over a real database."""
+
+import os
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from tests.integration.processes import Home, Started, patiently
+
+from anselai.adapters.crypto.keyring import generate_secret
+from anselai.adapters.postgres.embedded import start_embedded
+
+CANARY = "ya29.a-canary-that-must-not-sing"
+GOOGLE = {"platform": "google", "accessToken": CANARY, "refreshToken": "1//another-canary", "accountId": "photos"}
+
+# A plug-in whose syncs go on until they are cancelled.
+SLOW = """
+import asyncio
+from anselai.adapters.platforms.stub import StubClient
+from anselai.domain.ports.platform_client import Batch, PlatformInfo
+
+class Slow(StubClient):
+    info = PlatformInfo(name="slow", label="Slow", simulated=True)
+
+    async def fetch(self, request):
+        await asyncio.sleep(3600)
+        yield Batch()
+"""
+
+
+@pytest.fixture
+def slow_platform(home: Home) -> dict[str, str]:
+    """The settings of a process that has the plug-in `slow` installed."""
+    installed = home.folder / "slow-1.0.dist-info"
+    installed.mkdir()
+    (home.folder / "slow_platform.py").write_text(SLOW)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[anselai.platforms]\nslow = slow_platform:Slow\n")
+    return {"PYTHONPATH": str(home.folder)}
+
+
+def log_of(serve: Started, **query: str) -> list[dict[str, object]]:
+    entries: list[dict[str, object]] = serve.call("GET", f"/api/sync/log?{httpx.QueryParams(query)}")["entries"]
+    return entries
+
+
+def test_the_first_start_makes_everything_and_tells_where_it_is(empty_home: Home) -> None:
+    with empty_home.started("serve") as serve:
+        serve.ready()
+        assert serve.answer("GET", "/").status_code == 200
+        assert serve.stop(signal.SIGINT) == 0
+    screen = serve.out.read_text()
+    key = empty_home.data / "encryption.key"
+    key_id = empty_home.json("key", "show")["id"]
+    assert "Creating the database" in screen
+    assert "Applied 0001" in screen
+    assert serve.address.startswith("http://127.0.0.1:")
+    assert f"Data       {empty_home.data}" in screen
+    assert f"Key        {key} (id {key_id})" in screen
+    assert "Stubs      google, meta, pinterest, tiktok (simulated: no platform is called)" in screen
+    assert "Stop       Ctrl-C" in screen
+    assert key.read_text().strip() not in serve.printed
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert serve.err.read_text() == ""
+    assert not empty_home.database_runs()
+
+
+def test_a_second_start_takes_the_same_data_up_again(home: Home) -> None:
+    with home.started("serve") as serve:
+        saved = serve.ready().call("POST", "/api/connections", GOOGLE)
+        assert serve.stop() == 0
+    assert not home.database_runs()
+    with home.started("serve") as again:
+        assert again.ready().call("GET", "/api/connections") == [saved]
+        assert again.call("GET", "/readyz")["ready"]
+        assert again.stop() == 0
+    assert CANARY not in serve.printed + again.printed
+
+
+def test_a_killed_serve_starts_again_on_the_same_data(home: Home) -> None:
+    with home.started("serve") as serve:
+        saved = serve.ready().call("POST", "/api/connections", GOOGLE)
+        serve.stop(signal.SIGKILL)
+    assert home.database_runs()
+    with home.started("serve") as again:
+        assert again.ready().call("GET", "/api/connections/google") == saved
+        assert again.stop() == 0
+    assert not home.database_runs()
+
+
+def test_a_taken_port_is_told_before_anything_is_started(empty_home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = empty_home.run("serve", ANSELAI_PORT=str(taken.getsockname()[1]))
+    assert done.code == 1
+    assert "is taken" in done.err
+    assert "ANSELAI_PORT=" in done.err
+    assert "Traceback" not in done.err
+    assert not empty_home.data.exists()
+
+
+def test_two_serves_on_one_folder_share_the_database(home: Home) -> None:
+    with home.started("serve") as first, home.started("serve") as second:
+        saved = first.ready().call("POST", "/api/connections", GOOGLE)
+        assert second.ready().address != first.address
+        assert first.stop() == 0
+        assert second.call("GET", "/api/connections") == [saved]
+        assert second.stop() == 0
+    assert not home.database_runs()
+
+
+def test_a_due_sync_runs_by_itself_and_is_logged(home: Home) -> None:
+    with home.started("serve") as serve:
+        serve.ready().call("POST", "/api/connections", GOOGLE)
+        hold = start_embedded(home.data)
+        with psycopg.connect(hold.dsn, autocommit=True) as connection:
+            connection.execute("UPDATE sync_schedules SET next_slot_at = now() WHERE frequency = 'hourly'")
+        hold.stop()
+        for _ in patiently("no scheduled sync ever runs"):
+            if log_of(serve, trigger="schedule"):
+                break
+        [row] = log_of(serve, trigger="schedule")
+        assert (row["platform"], row["outcome"], row["simulated"]) == ("google", "succeeded", True)
+        assert serve.stop() == 0
+    assert CANARY not in serve.printed
+
+
+def test_without_its_scheduler_serve_queues_and_another_process_runs(external: Home) -> None:
+    with external.started("serve", "--no-scheduler") as serve:
+        serve.ready().call("POST", "/api/connections", GOOGLE)
+        assert "Scheduler  not here; start one with: anselai scheduler" in serve.out.read_text()
+        assert serve.answer("GET", "/readyz").status_code == 503
+        job = serve.call("POST", "/api/sync/google")
+        with external.started("scheduler") as scheduler:
+            scheduler.until("The scheduler runs on .* Ctrl-C stops it")
+            for _ in patiently("the sync never ends"):
+                if serve.call("GET", f"/api/sync/jobs/{job['id']}")["state"] == "succeeded":
+                    break
+            assert scheduler.stop() == 0
+        assert serve.stop() == 0
+
+
+def test_the_start_screen_of_an_external_database_tells_no_user_and_no_password(external: Home) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(external.settings["DATABASE_URL"])["dbname"]
+    with external.started("serve") as serve:
+        assert serve.ready().stop() == 0
+    assert f"Data       {name} on " in serve.printed
+    assert "Key        ENCRYPTION_KEY (id " in serve.printed
+    assert external.settings["ENCRYPTION_KEY"] not in serve.printed
+    assert external.settings["DATABASE_URL"] not in serve.printed
+
+
+def test_a_second_signal_gives_running_syncs_back_at_once(home: Home, slow_platform: dict[str, str]) -> None:
+    with home.started("serve", **slow_platform) as serve:
+        serve.ready().call("POST", "/api/connections", {**GOOGLE, "platform": "slow"})
+        job = serve.call("POST", "/api/sync/slow")
+        for _ in patiently("the sync never starts"):
+            if serve.call("GET", f"/api/sync/jobs/{job['id']}")["state"] == "running":
+                break
+        serve.process.send_signal(signal.SIGINT)
+        serve.until("Ctrl-C again to hurry")
+        for _ in patiently("it never hurries"):
+            serve.process.send_signal(signal.SIGINT)
+            if "Hurrying" in serve.out.read_text():
+                break
+        assert serve.process.wait(10) == 0
+    assert not home.database_runs()
+    [row] = home.json("sync", "log", "--platform", "slow", **slow_platform)["entries"]
+    assert row["outcome"] == "released"
+
+
+def test_a_signal_during_the_start_stops_in_order(empty_home: Home) -> None:
+    with empty_home.started("serve") as serve:
+        assert serve.until("Creating the database").stop(signal.SIGINT) == 0
+    assert "is ready" not in serve.printed
+    assert "Traceback" not in serve.printed
+    assert not empty_home.database_runs()
+
+
+def test_an_embedded_database_that_was_killed_is_brought_back(home: Home) -> None:
+    with home.started("serve") as serve:
+        saved = serve.ready().call("POST", "/api/connections", GOOGLE)
+        os.kill(postmaster_of(home.data), signal.SIGKILL)
+        serve.until("The database does not answer. Requests get 503 until it does.")
+        serve.until("The database answers again.")
+        assert serve.call("GET", "/api/connections") == [saved]
+        assert serve.stop() == 0
+    assert not home.database_runs()
+
+
+def test_a_head_that_is_too_large_is_refused(external: Home) -> None:
+    with external.started("serve") as serve:
+        serve.ready()
+        answer = httpx.get(serve.address + "/healthz", headers={"X-Long": "x" * 1_000_000}, trust_env=False)
+        assert answer.status_code == 400
+        assert "server" not in serve.answer("GET", "/healthz").headers
+        assert serve.stop() == 0
+
+
+@pytest.mark.parametrize("command", ["serve", "scheduler"])
+def test_an_external_database_without_a_key_is_refused(external: Home, command: str) -> None:
+    done = external.run(command, ENCRYPTION_KEY="")
+    assert done.code == 1
+    assert "ENCRYPTION_KEY must be set" in done.err
+    assert "anselai key generate" in done.err
+
+
+@pytest.mark.parametrize("command", ["serve", "scheduler"])
+def test_an_external_database_that_is_behind_is_refused(external: Home, empty_database_url: str, command: str) -> None:
+    done = external.run(command, DATABASE_URL=empty_database_url)
+    assert done.code == 1
+    assert "SCHEMA_BEHIND" in done.err
+    assert "Run: anselai migrate" in done.err
+
+
+def test_a_password_of_the_database_is_never_printed(empty_home: Home) -> None:
+    url = "postgresql://studio:a-secret-password@127.0.0.1:1/anselai"
+    key = generate_secret().reveal()
+    done = empty_home.run("serve", DATABASE_URL=url, ENCRYPTION_KEY=key, ANSELAI_LOG_LEVEL="DEBUG")
+    assert done.code == 1
+    assert "STORE_UNAVAILABLE" in done.err
+    assert "Connection refused" in done.err
+    assert "a-secret-password" not in done.out + done.err
+
+
+def postmaster_of(data: Path) -> int:
+    return int((data / "postgres" / "postmaster.pid").read_text().splitlines()[0])
