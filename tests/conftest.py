@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.fakes import FakeClock, SequentialIds
-from tests.postgres_server import PostgresServer, clean_up, name_of_this_run, running_server
+from tests.postgres_server import PostgresServer, clean_up, clean_up_after_killed_runs, name_of_this_run, running_server
 
 pytest.register_assert_rewrite("tests.contracts")
 
@@ -14,8 +14,11 @@ _RUN = pytest.StashKey[str]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the run; workers of pytest-xdist get the name from the process that started them."""
-    given = getattr(config, "workerinput", {}).get("anselai_run")
-    config.stash[_RUN] = given or name_of_this_run()
+    if hasattr(config, "workerinput"):
+        config.stash[_RUN] = config.workerinput["anselai_run"]
+    else:
+        clean_up_after_killed_runs()
+        config.stash[_RUN] = name_of_this_run()
 
 
 @pytest.hookimpl(optionalhook=True)

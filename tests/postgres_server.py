@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from anselai.adapters.postgres.embedded import start_embedded
 from anselai.adapters.postgres.migrate import upgrade
+from anselai.domain.errors import EmbeddedDatabaseFailed
 from anselai.domain.secret import Secret
 
 EXTERNAL = "DATABASE_URL"
@@ -95,7 +96,6 @@ def running_server(run: str) -> Iterator[PostgresServer]:
         server.make_template()
         yield server
         return
-    _clear_up_after_killed_runs()
     embedded = start_embedded(_directory(run), settings=FAST)
     try:
         server = PostgresServer(admin_dsn=Secret(embedded.dsn), prefix=prefix)
@@ -114,15 +114,17 @@ def clean_up(run: str) -> None:
     """Leave nothing of this run behind, whatever became of its workers."""
     external = os.environ.get(EXTERNAL)
     if external:
-        PostgresServer(admin_dsn=Secret(external), prefix=f"anselai_test_{run}").drop_all()
+        with suppress(psycopg.OperationalError):  # nothing can be left on a server that is not there
+            PostgresServer(admin_dsn=Secret(external), prefix=f"anselai_test_{run}").drop_all()
     elif _directory(run).exists():
         _remove(_directory(run))
 
 
-def _clear_up_after_killed_runs() -> None:
+def clean_up_after_killed_runs() -> None:
+    """Stop and remove the embedded servers of runs that could not do so themselves."""
     for directory in Path(tempfile.gettempdir()).glob(_directory("*_*").name):
         pid = directory.name.removeprefix(_directory("").name).partition("_")[0]
-        if directory.stat().st_uid == os.getuid() and not _is_alive(int(pid)):
+        if os.getuid() in (0, directory.stat().st_uid) and not _is_alive(int(pid)):
             _remove(directory)
 
 
@@ -137,8 +139,9 @@ def _is_alive(pid: int) -> bool:
 
 
 def _remove(directory: Path) -> None:
-    start_embedded(directory, settings=FAST).stop()  # its server, if a worker was killed and could not stop it
-    shutil.rmtree(directory, ignore_errors=True)  # another worker may be at it
+    with suppress(EmbeddedDatabaseFailed):  # what is left of a database is removed all the same
+        start_embedded(directory, settings=FAST).stop()  # its server, if a worker was killed and could not stop it
+    shutil.rmtree(directory, ignore_errors=True)  # another run may be at it
 
 
 def _directory(run: str) -> Path:

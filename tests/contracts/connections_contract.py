@@ -1,6 +1,7 @@
 """What every Connections has to do."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
 
 import pytest
@@ -211,6 +212,27 @@ class RemovingConnectionsContract:
         assert [each.job.key for each in await stores.claim()] == [META, ELSEWHERE]
         assert await stores.schedules.list("default") == [a_schedule(META)]
         assert await stores.schedules.list(OTHER_STUDIO) == [a_schedule(ELSEWHERE)]
+
+    async def test_what_happens_during_a_removal_leaves_no_job_and_no_schedule_behind(self, stores: Stores) -> None:
+        for turn in range(8):
+            await stores.connect(GOOGLE, a_schedule())
+            running = (await stores.running(GOOGLE, Frequency.WEEKLY)).job
+            planned = stores.plan(await stores.schedules.get(GOOGLE, Frequency.HOURLY))
+            acts: list[Coroutine[None, None, object]] = [
+                stores.jobs.enqueue(some_id(), GOOGLE, Frequency.DAILY),
+                stores.schedules.commit([planned]),
+                stores.schedules.save(a_schedule(frequency=Frequency.DAILY)),
+                stores.jobs.finish([AttemptResult(lease=running.lease, outcome=Outcome.RETRYING)]),
+                stores.claim(),
+            ]
+            acts.insert(turn % 6, stores.connections.remove(GOOGLE))
+            outcomes = await asyncio.gather(*acts, return_exceptions=True)
+            refused = [each for each in outcomes if isinstance(each, BaseException)]
+            assert all(isinstance(each, ConnectionNotFound) for each in refused)
+            assert await stores.jobs.active("default") == []
+            assert await stores.schedules.list("default") == []
+            rows = await stores.sync_log.attempts("default", running.id)
+            assert rows[-1].outcome is Outcome.CANCELLED
 
     async def test_a_platform_can_be_connected_again_after_its_removal(self, stores: Stores) -> None:
         await stores.connect(GOOGLE, a_schedule())

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from tests.fakes import NOON
-from tests.samples import DAY
+from tests.samples import DAY, a_campaign, a_post, an_inquiry
 
 from anselai.domain.records import (
     AdCampaign,
@@ -21,6 +21,20 @@ from anselai.domain.records import (
 )
 
 LATER = NOON + timedelta(hours=1)
+EARLIER = NOON - timedelta(hours=1)
+
+# What the records refer to, and what they may refer to instead; read before them.
+PARENTS: Sequence[Record] = (
+    a_post("post-1", as_of=EARLIER),
+    a_post("post-2", as_of=EARLIER),
+    a_campaign("campaign-1", as_of=EARLIER),
+    a_campaign("campaign-2", as_of=EARLIER),
+    a_campaign("campaign-1", account_id="ads-1 again", as_of=EARLIER),
+    an_inquiry("inquiry-1", as_of=EARLIER),
+    an_inquiry("inquiry-2", as_of=EARLIER),
+    an_inquiry("inquiry-1", source_system="website_form again", as_of=EARLIER),
+)
+
 NESTED = {"story_taps": 3, "breakdown": {"age": ["18-24", None, 1.5, True]}, "title": "O'Brien \\ „Hochzeit“ 💍"}
 
 FULL_RECORDS: Sequence[Record] = (

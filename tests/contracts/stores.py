@@ -15,8 +15,9 @@ from anselai.domain.ports.records import Records
 from anselai.domain.ports.schedules import PlannedSlot, Schedules
 from anselai.domain.ports.sync_log import LogEntry, LogQuery, SyncLog
 from anselai.domain.ports.workers import Workers
+from anselai.domain.records import Record
 from anselai.domain.schedule import SlotPlan, SlotRange, SyncSchedule
-from anselai.domain.sync_job import AttemptResult, ClaimedJob, Outcome
+from anselai.domain.sync_job import AttemptResult, ClaimedJob, JobLease, Outcome
 
 OTHER_STUDIO = "other"
 META = ConnectionKey("default", "meta")
@@ -79,6 +80,13 @@ class Stores:
         await self.jobs.enqueue(some_id(), key, frequency)
         [claimed] = await self.claim(lease=lease)
         return claimed
+
+    async def lease(self, key: ConnectionKey = GOOGLE, *, storing: Sequence[Record] = ()) -> JobLease:
+        """Connect, and get the lease of a running job that has stored these."""
+        await self.connect(key)
+        lease = (await self.running(key)).job.lease
+        assert await self.records.store(lease, storing, None) == len(storing)
+        return lease
 
     async def finished(
         self,

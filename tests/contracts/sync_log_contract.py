@@ -1,6 +1,7 @@
 """What every SyncLog has to do."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -37,11 +38,12 @@ class QueryingContract:
         await _log_slots(stores, count=7)
         everything = list(await stores.sync_log.query(QUERY))
         assert len(everything) == 7
-        pages: list[list[LogEntry]] = []
+        pages: list[Sequence[LogEntry]] = []
         before: int | None = None
-        while page := list(await stores.sync_log.query(replace(QUERY, limit=3, before_id=before))):
-            pages.append(page)
-            before = page[-1].id
+        for _ in range(3):
+            pages.append(await stores.sync_log.query(replace(QUERY, limit=3, before_id=before)))
+            before = pages[-1][-1].id
+        assert await stores.sync_log.query(replace(QUERY, limit=3, before_id=before)) == []
         assert [len(page) for page in pages] == [3, 3, 1]
         assert [row for page in pages for row in page] == everything
 

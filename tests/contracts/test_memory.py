@@ -12,8 +12,9 @@ from tests.contracts.jobs_contract import ClaimingContract, EnqueueingContract
 from tests.contracts.kept_jobs_contract import PruningContract, ReadingJobsContract
 from tests.contracts.leases_contract import LeasesContract, ReclaimingContract
 from tests.contracts.planning_contract import CommittingPlansContract
-from tests.contracts.records_contract import CheckpointsContract, ParentsContract, StoringContract
+from tests.contracts.records_contract import CheckpointsContract, StoringContract
 from tests.contracts.refreshing_contract import RefreshingConnectionsContract
+from tests.contracts.refused_records_contract import MisfitsContract, ParentsContract
 from tests.contracts.schedules_contract import DueSchedulesContract, SavingSchedulesContract, SchedulesContract
 from tests.contracts.stores import OTHER_STUDIO, Stores
 from tests.contracts.sync_log_contract import ApiErrorsContract, AttemptsContract, LastRunsContract, QueryingContract
@@ -75,7 +76,7 @@ class TestMemorySyncLog(QueryingContract, AttemptsContract, LastRunsContract, Ap
     pass
 
 
-class TestMemoryRecords(StoringContract, CheckpointsContract, ParentsContract):
+class TestMemoryRecords(StoringContract, CheckpointsContract, ParentsContract, MisfitsContract):
     pass
 
 

@@ -15,8 +15,9 @@ from tests.contracts.kept_jobs_contract import PruningContract, ReadingJobsContr
 from tests.contracts.leases_contract import LeasesContract, ReclaimingContract
 from tests.contracts.planning_contract import CommittingPlansContract
 from tests.contracts.postgres_reset import SharedDatabase
-from tests.contracts.records_contract import CheckpointsContract, ParentsContract, StoringContract
+from tests.contracts.records_contract import CheckpointsContract, StoringContract
 from tests.contracts.refreshing_contract import RefreshingConnectionsContract
+from tests.contracts.refused_records_contract import MisfitsContract, ParentsContract
 from tests.contracts.schedules_contract import DueSchedulesContract, SavingSchedulesContract, SchedulesContract
 from tests.contracts.stores import Stores
 from tests.contracts.sync_log_contract import ApiErrorsContract, AttemptsContract, LastRunsContract, QueryingContract
@@ -88,7 +89,7 @@ class TestPostgresSyncLog(QueryingContract, AttemptsContract, LastRunsContract, 
     pass
 
 
-class TestPostgresRecords(StoringContract, CheckpointsContract, ParentsContract):
+class TestPostgresRecords(StoringContract, CheckpointsContract, ParentsContract, MisfitsContract):
     pass
 
 

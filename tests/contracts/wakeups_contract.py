@@ -40,6 +40,11 @@ class WakeupsContract:
         saved = await stores.schedule_due()
         await _is_woken_by(stores, lambda: stores.schedules.commit([stores.plan(saved)]))
 
+    async def test_a_job_that_is_given_back_wakes(self, stores: Stores) -> None:
+        await stores.connect()
+        lease = (await stores.running()).job.lease
+        await _is_woken_by(stores, lambda: stores.jobs.finish([AttemptResult(lease=lease, outcome=Outcome.RELEASED)]))
+
     async def test_everybody_who_waits_is_woken(self, stores: Stores) -> None:
         await stores.connect()
         await _is_woken_by(stores, lambda: stores.jobs.enqueue(some_id(), GOOGLE, Frequency.HOURLY), sleepers=3)

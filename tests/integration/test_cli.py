@@ -33,12 +33,11 @@ def typed(home: Home, arguments: list[str], answers: list[str]) -> str:
         [*COMMAND, *arguments], cwd=home.folder, env=home.environment(), stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
-    shown = b""
+    shown, to_type = b"", iter(answers)
     for chunk in chunks(ours):
+        for _ in range(chunk.count(b": ")):
+            os.write(ours, next(to_type).encode() + b"\n")
         shown += chunk
-        if answers and shown.rstrip().endswith(b":"):
-            os.write(ours, answers.pop(0).encode() + b"\n")
-            shown += b"\n"
     os.close(ours)
     assert process.wait(PATIENCE) == 0, shown.decode()
     return shown.decode()

@@ -18,7 +18,19 @@ from anselai.entrypoints.foundation_calls import CALLS
 from anselai.entrypoints.http.app import build_app
 from anselai.entrypoints.http.resource import Resource
 
-CHECKS = ("database", "schema", "tables", "key", "encryption", "rehearsal", "connection", "sync", "next run", "API")
+CHECKS = (
+    "settings",
+    "database",
+    "schema",
+    "tables",
+    "key",
+    "encryption",
+    "rehearsal",
+    "connection",
+    "sync",
+    "next run",
+    "API",
+)
 
 
 def dump(dsn: str) -> str:
@@ -90,9 +102,17 @@ def test_before_the_first_start_it_checks_a_temporary_database(empty_home: Home)
 def test_a_database_that_is_away_fails(external: Home) -> None:
     done = external.run("check", DATABASE_URL="postgresql://studio:a-secret-password@127.0.0.1:1/anselai")
     assert done.code == 1
-    assert results(done.out) == ["FAILED"]
+    assert results(done.out) == ["ok", "FAILED"]
     assert "STORE_UNAVAILABLE" in done.out
     assert "a-secret-password" not in done.out + done.err
+
+
+def test_an_external_database_without_a_key_fails_and_makes_none(external: Home) -> None:
+    done = external.run("check", ENCRYPTION_KEY="")
+    assert done.code == 1
+    assert results(done.out) == ["FAILED"]
+    assert "anselai key generate" in done.out
+    assert not external.data.exists()
 
 
 def test_a_schema_that_is_behind_fails_and_is_not_migrated(external: Home, empty_database_url: str) -> None:

@@ -284,5 +284,5 @@ async def test_an_act_that_the_server_undid_because_of_a_deadlock_is_done_again(
         database.act(lambda connection: touch(connection, 1, 2)),
         database.act(lambda connection: touch(connection, 2, 1)),
     )
-    assert attempts == 3
+    assert attempts > 2
     assert await database.rows("SELECT touched FROM pair ORDER BY id") == [(2,), (2,)]

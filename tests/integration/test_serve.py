@@ -32,6 +32,15 @@ class Slow(StubClient):
 """
 
 
+STUBBORN = """
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                pass
+"""
+
+
 @pytest.fixture
 def slow_platform(home: Home) -> dict[str, str]:
     """The settings of a process that has the plug-in `slow` installed."""
@@ -46,6 +55,25 @@ def slow_platform(home: Home) -> dict[str, str]:
 def log_of(serve: Started, **query: str) -> list[dict[str, object]]:
     entries: list[dict[str, object]] = serve.call("GET", f"/api/sync/log?{httpx.QueryParams(query)}")["entries"]
     return entries
+
+
+def a_running_sync(serve: Started) -> None:
+    """Connect the platform `slow`, and start a sync of it."""
+    serve.call("POST", "/api/connections", {**GOOGLE, "platform": "slow"})
+    job = serve.call("POST", "/api/sync/slow")
+    for _ in patiently("the sync never starts"):
+        if serve.call("GET", f"/api/sync/jobs/{job['id']}")["state"] == "running":
+            return
+
+
+def stop_twice(serve: Started) -> None:
+    """Press Ctrl-C, and then again until it hurries."""
+    serve.process.send_signal(signal.SIGINT)
+    serve.until("Ctrl-C again to hurry")
+    for _ in patiently("it never hurries"):
+        serve.process.send_signal(signal.SIGINT)
+        if "Hurrying" in serve.out.read_text():
+            return
 
 
 def test_the_first_start_makes_everything_and_tells_where_it_is(empty_home: Home) -> None:
@@ -155,21 +183,26 @@ def test_the_start_screen_of_an_external_database_tells_no_user_and_no_password(
 
 def test_a_second_signal_gives_running_syncs_back_at_once(home: Home, slow_platform: dict[str, str]) -> None:
     with home.started("serve", **slow_platform) as serve:
-        serve.ready().call("POST", "/api/connections", {**GOOGLE, "platform": "slow"})
-        job = serve.call("POST", "/api/sync/slow")
-        for _ in patiently("the sync never starts"):
-            if serve.call("GET", f"/api/sync/jobs/{job['id']}")["state"] == "running":
-                break
-        serve.process.send_signal(signal.SIGINT)
-        serve.until("Ctrl-C again to hurry")
-        for _ in patiently("it never hurries"):
-            serve.process.send_signal(signal.SIGINT)
-            if "Hurrying" in serve.out.read_text():
-                break
+        a_running_sync(serve.ready())
+        stop_twice(serve)
         assert serve.process.wait(10) == 0
     assert not home.database_runs()
     [row] = home.json("sync", "log", "--platform", "slow", **slow_platform)["entries"]
     assert row["outcome"] == "released"
+
+
+@pytest.mark.slow
+def test_a_sync_that_ignores_its_cancellation_does_not_keep_the_process(
+    home: Home, slow_platform: dict[str, str]
+) -> None:
+    plugin = home.folder / "slow_platform.py"
+    plugin.write_text(SLOW.replace("        await asyncio.sleep(3600)\n", STUBBORN[1:]))
+    with home.started("serve", **slow_platform) as serve:
+        a_running_sync(serve.ready())
+        stop_twice(serve)
+        assert serve.process.wait(25) == 0
+    assert "does not end, so the process ends without it" in serve.printed
+    assert not home.database_runs()
 
 
 def test_a_signal_during_the_start_stops_in_order(empty_home: Home) -> None:
@@ -194,8 +227,9 @@ def test_an_embedded_database_that_was_killed_is_brought_back(home: Home) -> Non
 def test_a_head_that_is_too_large_is_refused(external: Home) -> None:
     with external.started("serve") as serve:
         serve.ready()
-        answer = httpx.get(serve.address + "/healthz", headers={"X-Long": "x" * 1_000_000}, trust_env=False)
-        assert answer.status_code == 400
+        with socket.create_connection(("127.0.0.1", httpx.URL(serve.address).port)) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: " + b"x" * 40_000)
+            assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
         assert "server" not in serve.answer("GET", "/healthz").headers
         assert serve.stop() == 0
 

@@ -4,13 +4,14 @@ import os
 import re
 import subprocess
 import sys
-import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import httpx
 import pytest
+from tests.integration.processes import patiently
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,9 +70,11 @@ def test_an_installed_wheel_serves_and_checks_itself(anselai: Path, environment:
     try:
         assert serving.stdout is not None
         address = next(found[0] for line in serving.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
-        for path in ("/readyz", "/", "/connections", "/sync", "/api/platforms"):
-            with urllib.request.urlopen(address + path, timeout=10) as answer:  # noqa: S310  our own address
-                assert answer.status == 200
+        for _ in patiently("it never becomes ready"):
+            if httpx.get(f"{address}/readyz", trust_env=False).is_success:
+                break
+        for path in ("/", "/connections", "/sync", "/api/platforms"):
+            assert httpx.get(address + path, trust_env=False).status_code == 200
         checked = subprocess.run(
             [anselai, "check"], cwd=folder / "elsewhere", env=environment, capture_output=True, text=True, timeout=60
         )

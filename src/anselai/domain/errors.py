@@ -46,7 +46,7 @@ class ConnectionExists(AnselError):
     code = "CONNECTION_EXISTS"
 
     def __init__(self, platform: str) -> None:
-        super().__init__(f"{platform} is connected already. Change it with PUT, or remove it first.")
+        super().__init__(f"{platform} is connected already. Change the connection, or remove it first.")
 
 
 class ConnectionNotFound(AnselError):

@@ -2,8 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import os
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 from anselai.application.ansel import Ansel
 from anselai.application.sync_worker import SyncWorker
@@ -16,6 +20,31 @@ log = logging.getLogger("anselai")
 
 Say = Callable[[str], None]
 Work = Callable[[Ansel, StopSignals], Awaitable[bool]]
+
+LEFT_BEHIND = 3.0  # seconds
+
+
+def run_process(main: Coroutine[Any, Any, bool]) -> int:
+    """Run a daemon's life; the exit code of its process.
+
+    By the end of `main` all is closed. A plug-in that ignores its cancellation, or blocks a thread, may keep the
+    process no longer than LEFT_BEHIND.
+    """
+    with asyncio.Runner() as runner:
+        code = 0 if runner.run(main) else 1
+        impatience = threading.Timer(LEFT_BEHIND, _exit_anyway, [code])
+        impatience.daemon = True
+        impatience.start()
+    impatience.cancel()
+    return code
+
+
+def _exit_anyway(code: int) -> None:
+    log.error("A platform client does not end, so the process ends without it.")
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 async def run_daemon(settings: Settings, work: Work, say: Say) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from anselai.application.ansel import Ansel
 from anselai.container import open_database
 from anselai.domain.errors import AnselError, StoreUnavailable
+from anselai.entrypoints.logs import NEWS
 from anselai.settings import Settings
 
 log = logging.getLogger("anselai.database")
@@ -30,15 +31,22 @@ class DatabaseWatch:
         """Watch until cancelled, and let go of what was brought back."""
         try:
             while True:
-                await self._until_away()
-                log.error("The database does not answer. Requests get 503 until it does.")
-                await self._bring_back()
-                while not await self._answers():
+                try:
+                    await self._through_one_outage()
+                except Exception:
+                    log.exception("Watching the database failed; going on.")
                     await asyncio.sleep(LOOK_EVERY)
-                    await self._bring_back()
-                log.warning("The database answers again.")
         finally:
             await self.holds.aclose()
+
+    async def _through_one_outage(self) -> None:
+        await self._until_away()
+        log.error("The database does not answer. Requests get 503 until it does.", extra=NEWS)
+        await self._bring_back()
+        while not await self._answers():
+            await asyncio.sleep(LOOK_EVERY)
+            await self._bring_back()
+        log.warning("The database answers again.", extra=NEWS)
 
     async def _until_away(self) -> None:
         missed = 0

@@ -55,7 +55,7 @@ class Tally:
         except TimeoutError:
             self._fail(name, f"took longer than {PATIENCE:.0f} seconds")
         except Exception as error:  # noqa: BLE001  whatever a check meets is its result
-            self._fail(name, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+            self._fail(name, ": ".join([type(error).__name__, *str(error).splitlines()[:1]]))
         else:
             self._print("ok", name, tell(result))
             return result
@@ -84,6 +84,8 @@ class Foundation:
 async def check_foundation(settings: Settings, *, say: Say, report: Say) -> bool:
     """Print one line a check; whether all of them passed. Works beside a running `serve`, and alone."""
     tally = Tally(say=say, secrets=secrets_of(settings))
+    if await tally.check("settings", lambda: steps.settings(settings)) is None:
+        return False
     async with AsyncExitStack() as stack:
         settings = await stack.enter_async_context(_with_a_database(settings, say, report))
         found = await tally.check("database", lambda: stack.enter_async_context(_open(settings, report)))

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from anselai.application.ansel import Ansel
-from anselai.container import KeyInUse
+from anselai.container import KeyInUse, check_key
 from anselai.domain.connection import DEFAULT_STUDIO, ConnectionStatus
 from anselai.domain.errors import ConnectionNotFound, TokenUnreadable
 from anselai.domain.frequency import Frequency
 from anselai.domain.secret import Secret
 from anselai.domain.sync_job import JobState, Outcome
+from anselai.settings import Settings
 
 STUB = "stub"  # the one platform of a rehearsal
 ACCESS_TOKEN = "check-access-token"  # noqa: S105  opens nothing
@@ -23,6 +24,11 @@ LONGEST_WAIT = {
 
 class CheckFailed(Exception):
     """Something works, but not as it should."""
+
+
+async def settings(given: Settings) -> str:
+    check_key(given)
+    return f"read, and the key {'of ENCRYPTION_KEY is good' if given.encryption_key else 'is kept in the data folder'}"
 
 
 async def schema(ansel: Ansel) -> str:

@@ -15,6 +15,7 @@ SHORTEST_SECRET = 6  # characters; blotting out shorter ones would garble everyt
 
 REPEAT_AFTER = 60.0  # seconds
 MOST_REMEMBERED = 1000
+NEWS = {"is_news": True}  # as `extra`: told each time, because it is only said when something changed
 
 # What a driver may quote of an address: `://user:password@`, and `password=…` of a key-value or a query form.
 _PASSWORDS = (
@@ -45,7 +46,7 @@ class SpareRepeats(logging.Filter):
         self.told_at: dict[tuple[object, ...], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING:
+        if record.levelno < logging.WARNING or getattr(record, "is_news", False):
             return True
         words = (record.name, record.getMessage(), repr(record.exc_info[1]) if record.exc_info else None)
         if record.created - self.told_at.get(words, 0.0) < REPEAT_AFTER:

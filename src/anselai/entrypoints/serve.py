@@ -30,14 +30,15 @@ async def run_serve(settings: Settings, say: Say, *, with_scheduler: bool = True
                 platforms=await ansel.platforms.list_platforms(),
                 with_scheduler=with_scheduler,
             )
-            return await _serve(ansel, stop, listener, lambda: say(screen), with_scheduler=with_scheduler)
+            return await serve_on(ansel, stop, listener, lambda: say(screen), with_scheduler=with_scheduler)
 
         return await run_daemon(settings, work, say)
 
 
-async def _serve(
+async def serve_on(
     ansel: Ansel, stop: StopSignals, listener: socket, ready: Callable[[], None], *, with_scheduler: bool
 ) -> bool:
+    """Serve on this socket until asked to stop or until a part fails; whether it was asked. Stops what it started."""
     app = build_app(ansel, scheduler_runs_here=with_scheduler)
     server = http_server(app)
     async with app.router.lifespan_context(app):

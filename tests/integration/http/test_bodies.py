@@ -191,18 +191,27 @@ async def test_json_may_be_said_in_several_ways(client: httpx.AsyncClient, conte
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
-async def test_a_body_that_is_declared_too_large_is_refused_unread(app: Starlette, method: str, path: str) -> None:
-    length = (b"content-length", str(MEBIBYTE + 1).encode())
-    reply = await ask(app, method, path, headers=[*JSON, length], chunks=[b"{}"])
+@pytest.mark.parametrize(
+    ("length", "more", "chunks_read"),
+    [(100 * MEBIBYTE, [], 0), (MEBIBYTE + 1, [(b"expect", b"100-continue")], 0), (MEBIBYTE + 1, [], 1)],
+)
+async def test_a_body_that_is_declared_too_large_is_refused(
+    app: Starlette, method: str, path: str, length: int, more: list[tuple[bytes, bytes]], chunks_read: int
+) -> None:
+    headers = [*JSON, *more, (b"content-length", str(length).encode())]
+    reply = await ask(app, method, path, headers=headers, chunks=[b"{}"])
     assert (reply.status, json.loads(reply.body)["code"]) == (413, "BODY_TOO_LARGE")
-    assert reply.chunks_read == 0
+    assert reply.chunks_read == chunks_read
 
 
-async def test_a_body_that_turns_out_too_large_is_refused_while_it_is_read(app: Starlette) -> None:
-    chunk = b" " * (MEBIBYTE // 4)
-    reply = await ask(app, "POST", "/api/connections", chunks=[chunk] * 100)
+@pytest.mark.parametrize(("chunks", "chunks_read"), [(3, 3), (1000, 17)])
+async def test_a_body_that_turns_out_too_large_is_refused_while_it_is_read(
+    app: Starlette, chunks: int, chunks_read: int
+) -> None:
+    chunk = b" " * (MEBIBYTE // 2)
+    reply = await ask(app, "POST", "/api/connections", chunks=[chunk] * chunks)
     assert (reply.status, json.loads(reply.body)["code"]) == (413, "BODY_TOO_LARGE")
-    assert reply.chunks_read == 5
+    assert reply.chunks_read == chunks_read
 
 
 async def test_a_body_may_have_a_mebibyte(app: Starlette) -> None:

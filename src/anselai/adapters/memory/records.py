@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from anselai.adapters.memory.business_figures import business_figures
 from anselai.adapters.memory.platform_figures import platform_figures
+from anselai.adapters.memory.record_checks import misfits
 from anselai.adapters.memory.store import MemoryStore
 from anselai.domain.errors import InvalidInput, LeaseLost, Problem
 from anselai.domain.insights import BusinessFigures, Period, PlatformFigures
@@ -21,14 +22,15 @@ class MemoryRecords(Records):
         job = self.memory.held_job(lease)
         if job is None:
             raise LeaseLost
-        orphans = self.memory.records.orphans(job.key, records)
-        if orphans:
-            raise InvalidInput(
-                [
-                    Problem("records", f"a {type(each).__name__} refers to something that is not stored")
-                    for each in orphans
-                ]
-            )
+        problems = [
+            *(f"a {type(each).__name__}'s {name} cannot be this" for each in records for name in misfits(each)),
+            *(
+                f"a {type(each).__name__} refers to something that is not stored"
+                for each in self.memory.records.orphans(job.key, records)
+            ),
+        ]
+        if problems:
+            raise InvalidInput([Problem("records", each) for each in problems])
         self.memory.put_job(replace(job, cursor=cursor, records=job.records + len(records)))
         return self.memory.records.put(job.key, records)
 

@@ -92,7 +92,12 @@ WITH found AS (
 SELECT EXISTS (SELECT FROM found), stored.* FROM (VALUES (1)) AS one LEFT JOIN stored ON true
 """
 
-# Two statements, because the second has to see the jobs of those who held the connection's row while the first waited.
+# Removing is several statements, since each sees only what was there when it began. The jobs are held before the
+# connection, to keep the order of locks, and again after it is gone and no more can come; only then they stand still.
+_HOLD: Final = """
+SELECT FROM sync_jobs WHERE studio = %(studio)s AND platform = %(platform)s AND state IN ('queued', 'running')
+ORDER BY id FOR UPDATE
+"""
 _REMOVE: Final = "DELETE FROM platform_connections WHERE studio = %(studio)s AND platform = %(platform)s RETURNING 1"
 _CANCEL: Final = """
 WITH dropped AS (
@@ -149,8 +154,10 @@ class PostgresConnections(Connections):
 
         async def remove(database: Connection) -> None:
             async with database.transaction():
+                await database.execute(_HOLD, values)
                 if not await rows(database, _REMOVE, values):
                     raise ConnectionNotFound(key.platform)
+                await database.execute(_HOLD, values)
                 await database.execute(_CANCEL, values)
 
         await self.database.act(remove)

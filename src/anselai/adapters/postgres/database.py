@@ -43,7 +43,7 @@ _CONFIGURE: Final = (
     "SET idle_in_transaction_session_timeout = '60s'"
 )
 _PATIENCE: Final = 4.0  # seconds that an act waits for a connection
-_PATIENCE_SLICE: Final = 0.5
+_PATIENCE_SLICE: Final = 0.25
 _TRIES: Final = 4
 
 # Seconds after which a server that is connected but silent counts as away: where somebody waits, and for batches.

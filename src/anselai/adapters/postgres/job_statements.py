@@ -1,4 +1,7 @@
-"""The statements of the queue. Each is one act: what it says happens together or not at all."""
+"""The statements of the queue. Each is one act: what it says happens together or not at all.
+
+Locks are taken in one order, so that these do not deadlock: jobs, connections by their ids, schedules.
+"""
 
 # ruff: noqa: S608  only names of columns and other statements are formatted into a statement, never a value
 
@@ -11,17 +14,16 @@ from anselai.domain.errors import LeaseLost
 
 # One row: whether the connection exists, whether the job was there before, and the job. No job when another
 # transaction queued one meanwhile; this statement cannot see it, the next one can. Locking the connection's row makes
-# the removal of the connection wait until the new job is there to be cancelled.
+# its removal wait until the new job is there to be cancelled, and holds up nothing else.
 ENQUEUE: Final = f"""
 WITH connection AS (
     SELECT studio, platform FROM platform_connections
     WHERE studio = %(studio)s AND platform = %(platform)s FOR KEY SHARE
 ), active AS (
-    SELECT {job_rows.COLUMNS}, last_error_class FROM sync_jobs
+    SELECT {job_rows.COLUMNS} FROM sync_jobs
     WHERE studio = %(studio)s AND platform = %(platform)s AND state IN ('queued', 'running')
         AND frequency = coalesce(%(frequency)s, frequency)
     ORDER BY run_after, id LIMIT 1
-    FOR UPDATE
 ), forwarded AS (
     UPDATE sync_jobs SET run_after = statement_timestamp()
     WHERE id = (SELECT id FROM active) AND state = 'queued' AND run_after > statement_timestamp()
@@ -36,7 +38,7 @@ WITH connection AS (
 ), answer AS (
     SELECT false AS deduplicated, added.* FROM added
     UNION ALL SELECT true, forwarded.* FROM forwarded
-    UNION ALL SELECT true, {job_rows.COLUMNS} FROM active WHERE NOT EXISTS (SELECT FROM forwarded)
+    UNION ALL SELECT true, active.* FROM active WHERE NOT EXISTS (SELECT FROM forwarded)
 )
 SELECT EXISTS (SELECT FROM connection),
     CASE WHEN EXISTS (SELECT FROM added) OR EXISTS (SELECT FROM forwarded) THEN {NOTIFY}::text END, answer.*

@@ -50,7 +50,7 @@ class Rehearsal(Database):
                 await self.close()
                 raise InvalidSettings(
                     "The database's user may not make temporary tables. "
-                    "Let its owner run: GRANT TEMPORARY ON DATABASE … TO …"
+                    "Let its owner run: GRANT TEMPORARY ON DATABASE ... TO ..."
                 ) from None
         self._connection = connection
 

@@ -62,7 +62,7 @@ EXISTS (
         AND j.state IN ('queued', 'running')
 )
 """
-_DUE: Final = f"""
+DUE: Final = f"""
 SELECT clock.now, due.*
 FROM (SELECT statement_timestamp() AS now) AS clock LEFT JOIN LATERAL (
     SELECT {_COLUMNS}, {_ACTIVE_JOB} AS in_flight,
@@ -154,7 +154,7 @@ class PostgresSchedules(Schedules):
 
     async def due(self, limit: int) -> DueSchedules:
         note_asking()
-        found = await self.database.rows(_DUE, (limit,))
+        found = await self.database.rows(DUE, (limit,))
         schedules = [
             DueSchedule(schedule=_to_schedule(row[1:-2]), in_flight=row[-2], paused_because=row[-1])
             for row in found

@@ -37,7 +37,7 @@ WHERE studio = %(studio)s AND outcome IN ('succeeded', 'failed', 'stalled', 'ret
 ORDER BY platform, frequency, id DESC LIMIT 1
 """
 _AFTER: Final = "AND (platform, frequency) > ((newest.run).platform, (newest.run).frequency)"
-_LAST_RUNS: Final = f"""
+LAST_RUNS: Final = f"""
 WITH RECURSIVE newest (run) AS (
     ({_RUN.format(after="")})
     UNION ALL
@@ -70,7 +70,7 @@ class PostgresSyncLog(SyncLog):
         return [_to_entry(row) for row in await self.database.rows(_ATTEMPTS, (studio, job_id))]
 
     async def last_runs(self, studio: str) -> Sequence[LogEntry]:
-        return [_to_entry(row) for row in await self.database.rows(_LAST_RUNS, {"studio": studio})]
+        return [_to_entry(row) for row in await self.database.rows(LAST_RUNS, {"studio": studio})]
 
     async def record_api_error(self, error: ApiError) -> None:
         message = error.message.replace("\x00", "\ufffd")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -61,8 +61,8 @@ def show(*, platform: str, as_json: bool) -> None:
 def add(
     *,
     platform: str,
-    access_token_file: IO[bytes] | None,
-    refresh_token_file: IO[bytes] | None,
+    access_token_file: str | None,
+    refresh_token_file: str | None,
     account_id: str | None,
     expires_at: datetime | None,
     scopes: Sequence[str],
@@ -101,8 +101,8 @@ def update(
     *,
     platform: str,
     new_tokens: bool,
-    access_token_file: IO[bytes] | None,
-    refresh_token_file: IO[bytes] | None,
+    access_token_file: str | None,
+    refresh_token_file: str | None,
     forget_refresh_token: bool,
     account_id: str | None,
     expires_at: datetime | None,

@@ -1,7 +1,5 @@
 """`anselai serve` and `anselai scheduler`."""
 
-import asyncio
-
 import click
 
 from anselai.entrypoints.cli.session import say, settings_and_log
@@ -16,17 +14,17 @@ def serve(*, no_scheduler: bool) -> None:
     second Ctrl-C gives syncs that are under way back at once.
     """
     settings = settings_and_log()
+    from anselai.entrypoints.daemon import run_process
     from anselai.entrypoints.serve import run_serve
 
-    if not asyncio.run(run_serve(settings, say, with_scheduler=not no_scheduler)):
-        raise SystemExit(1)
+    raise SystemExit(run_process(run_serve(settings, say, with_scheduler=not no_scheduler)))
 
 
 @click.command()
 def scheduler() -> None:
     """Run only the scheduler. Any number of them may share one database."""
     settings = settings_and_log()
+    from anselai.entrypoints.daemon import run_process
     from anselai.entrypoints.scheduler import run_scheduler
 
-    if not asyncio.run(run_scheduler(settings, say)):
-        raise SystemExit(1)
+    raise SystemExit(run_process(run_scheduler(settings, say)))

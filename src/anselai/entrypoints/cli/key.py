@@ -20,7 +20,9 @@ def generate() -> None:
 
     click.echo(generate_key().reveal())
     if sys.stdout.isatty():
-        click.echo("Put it into .env as ENCRYPTION_KEY=… and keep a copy: without it no stored token opens.", err=True)
+        click.echo(
+            "Put it into .env as ENCRYPTION_KEY=... and keep a copy: without it no stored token opens.", err=True
+        )
 
 
 @key.command()

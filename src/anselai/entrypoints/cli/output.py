@@ -45,11 +45,11 @@ def print_fields(fields: Sequence[tuple[str, object]]) -> None:
 def cell(value: object) -> str:
     match value:
         case None:
-            return "–"
+            return "-"
         case bool():
             return "yes" if value else "no"
         case datetime():
             return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
         case tuple() | list():
-            return ", ".join(cell(each) for each in value) or "–"
+            return ", ".join(cell(each) for each in value) or "-"
     return "".join(each if each.isprintable() else " " for each in str(value))

@@ -58,4 +58,4 @@ def say(sentence: str) -> None:
 def progress(sentence: str) -> None:
     """What takes time, on standard error: a command's output is for scripts too."""
     with suppress(OSError):
-        click.echo(f"{sentence} …", err=True)
+        click.echo(f"{sentence} ...", err=True)

@@ -108,7 +108,7 @@ def log(
                 each.platform,
                 each.frequency,
                 each.trigger,
-                each.outcome + (f" ×{each.count}" if each.count > 1 else ""),
+                each.outcome + (f" x{each.count}" if each.count > 1 else ""),
                 each.attempt,
                 each.records,
                 _what(each),

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -11,7 +11,7 @@ from anselai.domain.secret import Secret
 
 C = TypeVar("C", bound=Callable[..., Any])
 
-LARGEST_FILE = 64 * 1024  # characters; a token has at most some thousands
+LARGEST_FILE = 64 * 1024  # bytes; a token has at most some thousands
 
 
 def moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
@@ -28,14 +28,16 @@ def moment(_context: click.Context, _option: click.Parameter, value: str | None)
 
 
 def token_file(name: str, help_text: str) -> Callable[[C], C]:
-    return click.option(f"--{name}-file", name.replace("-", "_") + "_file", type=click.File("rb"), help=help_text)
+    """An option for the file that holds a token; - is standard input."""
+    path = click.Path(exists=True, dir_okay=False, allow_dash=True)
+    return click.option(f"--{name}-file", type=path, metavar="FILE", help=help_text)
 
 
-def read_tokens(*files: IO[bytes] | None) -> tuple[Secret | None, ...]:
+def read_tokens(*paths: str | None) -> tuple[Secret | None, ...]:
     """The token in each file, without the white space around it. Raises UsageError."""
-    if sum(each is not None and each.name in ("<stdin>", 0) for each in files) > 1:
+    if paths.count("-") > 1:
         raise click.UsageError("Only one token can come from standard input.")
-    return tuple(None if each is None else _read(each) for each in files)
+    return tuple(None if each is None else _read(each) for each in paths)
 
 
 def ask(prompt: str, *, may_be_empty: bool = False) -> Secret | None:
@@ -48,11 +50,12 @@ def ask(prompt: str, *, may_be_empty: bool = False) -> Secret | None:
     return Secret(answer.strip()) if answer.strip() else None
 
 
-def _read(file: IO[bytes]) -> Secret:
-    text = file.read(LARGEST_FILE + 1)
+def _read(path: str) -> Secret:
+    with click.open_file(path, "rb") as file:
+        text = file.read(LARGEST_FILE + 1)
     if len(text) > LARGEST_FILE:
-        raise click.UsageError(f"{click.format_filename(file.name)} is too large to be a token.")
+        raise click.UsageError(f"{click.format_filename(path)} is too large to be a token.")
     try:
         return Secret(text.decode().strip())
     except UnicodeDecodeError:
-        raise click.UsageError(f"{click.format_filename(file.name)} is not text.") from None
+        raise click.UsageError(f"{click.format_filename(path)} is not text.") from None

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import aclosing
 
 from starlette.requests import Request
 
@@ -9,23 +10,30 @@ from anselai.domain.errors import InvalidInput
 from anselai.entrypoints.http.errors import RequestRefused
 
 LARGEST_BODY = 1024 * 1024
+MOST_READ = 8 * LARGEST_BODY  # and thrown away: whoever is still sending could not hear that it was too much
 _WHITE_SPACE = b" \t\r\n"  # RFC 8259, section 2
 
 
 async def read_body(request: Request, media_type: str) -> bytes:
     """The body, or nothing if it is white space. Raises RequestRefused for one that is too large or something else."""
-    if _declares_too_much(request.headers.get("content-length", "")):
+    declared = _declared_length(request)
+    if declared > (LARGEST_BODY if "expect" in request.headers else MOST_READ):
         raise _too_large()
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            raise _too_large()
-        chunks.append(chunk)
-    body = b"".join(chunks).strip(_WHITE_SPACE)
-    if body and not _is_media_type(request.headers.get("content-type", ""), media_type):
+    body = bytearray()
+    size = 0
+    async with aclosing(request.stream()) as stream:
+        async for chunk in stream:
+            size += len(chunk)
+            if size > MOST_READ:
+                break
+            if size <= LARGEST_BODY:
+                body += chunk
+    if max(size, declared) > LARGEST_BODY:
+        raise _too_large()
+    content = bytes(body.strip(_WHITE_SPACE))
+    if content and not _is_media_type(request.headers.get("content-type", ""), media_type):
         raise RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", f"Send the body as Content-Type: {media_type} (UTF-8).")
-    return body
+    return content
 
 
 async def read_object(request: Request) -> Mapping[str, object]:
@@ -71,9 +79,12 @@ def _no_constant(name: str) -> object:
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
-def _declares_too_much(length: str) -> bool:
-    digits = length.strip().lstrip("0")
-    return digits.isdecimal() and (len(digits) > len(str(LARGEST_BODY)) or int(digits) > LARGEST_BODY)
+def _declared_length(request: Request) -> int:
+    """What Content-Length says, as far as it matters."""
+    digits = request.headers.get("content-length", "").strip().lstrip("0")
+    if not digits.isdecimal():
+        return 0
+    return int(digits) if len(digits) < 12 else MOST_READ + 1
 
 
 def _too_large() -> RequestRefused:

@@ -48,9 +48,9 @@ def moment(instant: datetime, now: datetime, zone: str = "UTC") -> Markup:
     """An instant as a person reads it, in that zone, and how far away it is."""
     local = instant.astimezone(ZoneInfo(zone))
     machine = instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    text = f"{local.day} {local:%b %Y, %H:%M}"
+    text = f"{local.day} {local:%b %Y, %H:%M}{' UTC' if zone == 'UTC' else ''}"
     return Markup('<time datetime="{}">{}</time> {} <span class="away">{}</span>').format(
-        machine, text, zone, distance(instant - now)
+        machine, text, "" if zone == "UTC" else zone, distance(instant - now)
     )
 
 

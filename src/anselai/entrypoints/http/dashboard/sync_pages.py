@@ -1,6 +1,6 @@
 """`/sync`: the schedules, syncing now, and the log."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlencode
@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from anselai.application.sync_scheduler import SyncScheduler
 from anselai.application.views import ScheduleView
-from anselai.domain.errors import NotFound
+from anselai.domain.errors import NotFound, Problem
 from anselai.domain.frequency import Frequency
 from anselai.domain.schedule import CatchUp
 from anselai.domain.sync_job import Outcome, Trigger
@@ -71,35 +71,41 @@ class SyncPages:
         return _see("resumed")
 
     async def schedule_form(self, request: Request) -> Response:
-        view = await self._schedule(request)
+        label, view = await self._schedule(request)
         form = {"cron": view.cron, "timezone": view.timezone, "catchUp": str(view.catch_up)}
-        return self.pages.render("schedule.html", schedule=view, form=form, problems=(), choices=_choices())
+        return self._form(label, view, form)
 
     async def schedule(self, request: Request) -> Response:
-        view = await self._schedule(request)
+        label, view = await self._schedule(request)
         sent = await read_form(request)
         form = {name: sent.get(name, "") for name in ("cron", "timezone", "catchUp")}
-        problems = await problems_of(
-            self.scheduler.schedule_sync(
-                view.platform,
-                view.frequency,
-                cron=form["cron"],
-                timezone=form["timezone"],
-                catch_up=form["catchUp"],
-            )
+        change = self.scheduler.schedule_sync(
+            view.platform, view.frequency, cron=form["cron"], timezone=form["timezone"], catch_up=form["catchUp"]
         )
-        if problems:
-            return self.pages.render(
-                "schedule.html", http_status=422, schedule=view, form=form, problems=problems, choices=_choices()
-            )
-        return _see("scheduled")
+        problems = await problems_of(change)
+        return self._form(label, view, form, problems) if problems else _see("scheduled")
 
-    async def _schedule(self, request: Request) -> ScheduleView:
+    def _form(
+        self, label: str, view: ScheduleView, form: Mapping[str, str], problems: Sequence[Problem] = ()
+    ) -> Response:
+        return self.pages.render(
+            "schedule.html",
+            http_status=422 if problems else 200,
+            label=label,
+            schedule=view,
+            form=form,
+            problems=problems,
+            zones=_zones(),
+            catch_ups=tuple(CatchUp),
+        )
+
+    async def _schedule(self, request: Request) -> tuple[str, ScheduleView]:
+        """The schedule, and the label of its platform."""
         platform, frequency = platform_in(request), _frequency_in(request)
         for status in (await self.scheduler.status()).platforms:
             for each in status.schedules:
                 if (status.platform, each.schedule.frequency) == (platform, frequency):
-                    return each.schedule
+                    return status.label, each.schedule
         raise NotFound("There is no such schedule: the platform is not connected.")
 
 
@@ -112,10 +118,6 @@ def _frequency_in(request: Request) -> Frequency:
     if request.path_params["frequency"] not in tuple(Frequency):
         raise NotFound(f"There is no such schedule. There are: {', '.join(Frequency)}.")
     return Frequency(request.path_params["frequency"])
-
-
-def _choices() -> dict[str, tuple[str, ...]]:
-    return {"zones": _zones(), "catch_ups": tuple(CatchUp)}
 
 
 @cache

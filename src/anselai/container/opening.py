@@ -1,0 +1,115 @@
+"""Opening AnselAI over PostgreSQL or in memory: every entrypoint, the library user and the tests share this."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from anselai.adapters.crypto.keyring import generate_secret
+from anselai.adapters.platforms.registry import InstalledPlatforms
+from anselai.adapters.postgres import migrate
+from anselai.adapters.postgres.embedded import start_embedded
+from anselai.adapters.system import SystemClock
+from anselai.application.ansel import Ansel
+from anselai.application.running_jobs import WorkerLimits
+from anselai.container.keys import check_key, key_of
+from anselai.container.providers import Container, MemoryStores, PostgresStores
+from anselai.domain.ports.clock import Clock
+from anselai.domain.ports.platform_client import PlatformPlugin
+from anselai.domain.secret import Secret
+from anselai.settings import Settings, load_settings
+
+Report = Callable[[str], None]
+
+
+def silent(sentence: str) -> None:
+    """A report that nobody reads."""
+
+
+@asynccontextmanager
+async def open_container(
+    settings: Settings,
+    *,
+    limits: WorkerLimits | None = None,
+    report: Report = silent,
+) -> AsyncIterator[Ansel]:
+    """Everything over the PostgreSQL of the settings; the embedded one is started, migrated, and stopped at the end.
+
+    Raises InvalidSettings, EmbeddedDatabaseFailed, StoreUnavailable, and SchemaBehind or SchemaUnknown for a database
+    of somebody else's that has another schema.
+    """
+    check_key(settings)
+    async with open_database(settings, report=report) as dsn:
+        if settings.database_url is None:
+            await asyncio.to_thread(migrate.upgrade, dsn, report=report)
+        async with open_on(dsn, settings, limits=limits) as ansel:
+            await ansel.health.check_schema()
+            yield ansel
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, *, report: Report = silent) -> AsyncIterator[Secret]:
+    """The address of the settings' database; the embedded one runs for as long as this is open.
+
+    Raises EmbeddedDatabaseFailed. Cancelled while the server starts, it waits for that and stops the server again.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    starting = asyncio.create_task(asyncio.to_thread(start_embedded, settings.data_dir, report=report))
+    try:
+        yield Secret((await asyncio.shield(starting)).dsn)
+    finally:
+        await asyncio.wait({starting})
+        if starting.exception() is None:
+            await asyncio.to_thread(starting.result().stop)
+
+
+@asynccontextmanager
+async def open_on(dsn: Secret, settings: Settings, *, limits: WorkerLimits | None = None) -> AsyncIterator[Ansel]:
+    """Everything over the database at this address, whatever its schema. Raises InvalidSettings."""
+    stores = PostgresStores(dsn=dsn)
+    container = Container(
+        stores=stores,
+        encryption_key=key_of(settings),
+        platforms=InstalledPlatforms.discover(settings.platform_values),
+        clock=SystemClock(),
+        limits=limits or WorkerLimits(),
+    )
+    container.sealing_key()  # a bad key stops the start, not the first connection
+    async with stores.database():
+        yield container.ansel()
+
+
+@asynccontextmanager
+async def open_ansel(
+    database_url: str | None = None, *, settings: Settings | None = None, limits: WorkerLimits | None = None
+) -> AsyncIterator[Ansel]:
+    """`open_container` for a program: the settings default to the environment's, the URL to theirs."""
+    chosen = load_settings() if settings is None else settings
+    if database_url is not None:
+        chosen = replace(chosen, database_url=Secret(database_url))
+    async with open_container(chosen, limits=limits) as ansel:
+        yield ansel
+
+
+@asynccontextmanager
+async def open_in_memory(
+    *,
+    plugins: Sequence[PlatformPlugin] | None = None,
+    clock: Clock | None = None,
+    limits: WorkerLimits | None = None,
+) -> AsyncIterator[Ansel]:
+    """The same system over a store in memory that is gone at the end, with a key of its own.
+
+    `plugins` replaces the installed platforms, `clock` the system's.
+    """
+    clock = clock or SystemClock()
+    container = Container(
+        stores=MemoryStores(clock=clock),
+        encryption_key=generate_secret(),
+        platforms=InstalledPlatforms.discover({}) if plugins is None else InstalledPlatforms(plugins, {}),
+        clock=clock,
+        limits=limits or WorkerLimits(),
+    )
+    yield container.ansel()

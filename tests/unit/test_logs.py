@@ -1,0 +1,102 @@
+"""The log: one line a record, no secret in any, and no flood."""
+
+import logging
+import sys
+
+import pytest
+
+from anselai.domain.secret import Secret
+from anselai.entrypoints.logs import NEWS, REPEAT_AFTER, SecretlessFormatter, SpareRepeats, blot_out, secrets_of
+from anselai.settings import Settings
+
+URL = "postgresql://studio:s3cr3t%2Fpassword@db.example:5432/anselai"
+SETTINGS = Settings(
+    database_url=Secret(URL),
+    encryption_key=Secret("the-key-that-seals"),
+    platform_values={
+        "META_APP_ID": Secret("public-app"),
+        "META_APP_SECRET": Secret("meta-app-secret"),
+        "TIKTOK_PASSWORD": Secret("tiktok-password"),
+    },
+)
+
+
+def record(
+    message: str, *, level: int = logging.WARNING, name: str = "psycopg.pool", at: float = 0.0
+) -> logging.LogRecord:
+    made = logging.LogRecord(name, level, __file__, 1, message, None, None)
+    made.created = at
+    return made
+
+
+def line(message: str) -> str:
+    return SecretlessFormatter(secrets_of(SETTINGS)).format(record(message))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"cannot connect to {URL}",
+        "cannot connect to postgresql://studio:s3cr3t/password@db.example/anselai",
+        "the password is s3cr3t/password or s3cr3t%2Fpassword",
+        "user=studio password=s3cr3t/password host=db.example",
+        "user=studio password='s3cr3t/password' host=db.example",
+        "sealed with the-key-that-seals",
+        "meta said meta-app-secret, tiktok said tiktok-password",
+    ],
+)
+def test_no_secret_of_the_settings_reaches_a_line(message: str) -> None:
+    told = line(message)
+    assert not [each for each in ("s3cr3t", "the-key-that-seals", "meta-app-secret", "tiktok-password") if each in told]
+    assert "***" in told
+
+
+def test_a_password_of_another_address_is_blotted_out_too() -> None:
+    told = blot_out("dsn: postgres://me:hunter2@host/db, host=h password=hunter2 dbname=d", [])
+    assert told == "dsn: postgres://***@host/db, host=h password=*** dbname=d"
+
+
+def test_a_password_in_a_query_is_known() -> None:
+    settings = Settings(database_url=Secret("postgresql:///anselai?user=me&password=hunter2hunter2"))
+    assert "hunter2hunter2" in secrets_of(settings)
+
+
+def test_what_is_no_secret_stays_as_it_is() -> None:
+    text = "the app public-app at https://example.com/a:b@c and 12:30 is fine"
+    assert "public-app" in line(text)
+    assert line("").endswith("WARNING psycopg.pool: ")
+
+
+def test_a_message_of_several_lines_is_one_line() -> None:
+    assert len(line("refused\n\tIs the server running?\nforged 2026 ERROR anselai: all is lost").splitlines()) == 1
+
+
+def test_a_traceback_holds_no_secret() -> None:
+    made = record("it failed")
+    try:
+        raise ValueError(URL)
+    except ValueError:
+        made.exc_info = sys.exc_info()
+    told = SecretlessFormatter(secrets_of(SETTINGS)).format(made)
+    assert "ValueError" in told
+    assert "s3cr3t" not in told
+
+
+def test_the_same_words_are_told_once_a_minute() -> None:
+    spare = SpareRepeats()
+    assert spare.filter(record("away", at=100))
+    assert not spare.filter(record("away", at=100 + REPEAT_AFTER - 1))
+    assert spare.filter(record("away", at=100 + REPEAT_AFTER))
+    assert spare.filter(record("away", at=101, name="anselai.worker"))
+    assert spare.filter(record("back", at=101))
+
+
+def test_what_is_only_said_when_something_changed_is_told_each_time() -> None:
+    spare, away = SpareRepeats(), record("away", at=100)
+    vars(away).update(NEWS)
+    assert all(spare.filter(away) for _ in range(3))
+
+
+def test_what_is_below_a_warning_is_told_each_time() -> None:
+    spare = SpareRepeats()
+    assert all(spare.filter(record("synced", level=logging.INFO, at=100)) for _ in range(3))

@@ -1,0 +1,132 @@
+"""Settings: what the environment and .env say, and that every document of them says the same."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from anselai.adapters.platforms.registry import InstalledPlatforms
+from anselai.domain.errors import InvalidSettings
+from anselai.domain.secret import Secret
+from anselai.settings import ROOT_DATA_DIR, Settings, default_data_dir, load_settings
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / ".env.example"
+TABLE = ROOT / "docs" / "settings.md"
+
+
+def variables_of_settings() -> set[str]:
+    """By the fields of Settings, and by what the installed platforms declare."""
+    own = {each.name.upper() for each in fields(Settings)} - {"PLATFORM_VALUES"}
+    unprefixed = {"DATABASE_URL", "ENCRYPTION_KEY"}
+    declared = {name for each in InstalledPlatforms.discover({}).all() for name in each.settings}
+    return unprefixed | {f"ANSELAI_{name}" for name in own - unprefixed} | declared
+
+
+def variables_of_example() -> list[str]:
+    return re.findall(r"^#?([A-Z][A-Z_]+)=", EXAMPLE.read_text(), re.MULTILINE)
+
+
+def rows_of_table() -> dict[str, str]:
+    """The documented default of each variable."""
+    return dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+?) \|", TABLE.read_text(), re.MULTILINE))
+
+
+def test_the_example_the_table_and_the_settings_name_the_same_variables() -> None:
+    assert sorted(variables_of_example()) == sorted(variables_of_settings())
+    assert set(rows_of_table()) == variables_of_settings()
+
+
+def test_the_table_and_the_example_are_in_the_same_order() -> None:
+    assert variables_of_example() == list(rows_of_table())
+
+
+def test_the_documented_defaults_are_the_real_ones() -> None:
+    settings, table = Settings(), rows_of_table()
+    assert table.pop("ANSELAI_HOST") == f"`{settings.host}`"
+    assert table.pop("ANSELAI_PORT") == f"`{settings.port}`"
+    assert table.pop("ANSELAI_LOG_LEVEL") == f"`{settings.log_level}`"
+    assert table.pop("ANSELAI_DATA_DIR") == "the user's data folder"
+    assert set(table.values()) == {"unset"}
+
+
+def test_every_variable_of_the_example_has_its_sentence() -> None:
+    for block in EXAMPLE.read_text().split("\n\n"):
+        if re.search(r"^#[A-Z_]+=", block, re.MULTILINE):
+            assert re.search(r"^# \w", block, re.MULTILINE), block
+
+
+def test_the_example_copied_unchanged_sets_nothing() -> None:
+    assert load_settings({}, dotenv=EXAMPLE) == load_settings({}, dotenv=None)
+
+
+def test_the_example_uncommented_holds_no_key_that_would_be_taken(tmp_path: Path) -> None:
+    copy = tmp_path / ".env"
+    copy.write_text(re.sub(r"^#(?=[A-Z])", "", EXAMPLE.read_text(), flags=re.MULTILINE))
+    assert load_settings({}, dotenv=copy).encryption_key is None
+
+
+def test_a_variable_of_the_environment_counts_before_the_same_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("ANSELAI_PORT=3300\nANSELAI_LOG_LEVEL=debug\nMETA_APP_SECRET='a $quoted \"secret\"'\n")
+    settings = load_settings({"ANSELAI_PORT": "3400"}, dotenv=file)
+    assert (settings.port, settings.log_level) == (3400, "DEBUG")
+    assert settings.platform_values["META_APP_SECRET"] == Secret('a $quoted "secret"')
+
+
+def test_an_empty_variable_is_an_unset_one() -> None:
+    settings = load_settings({"DATABASE_URL": "", "ENCRYPTION_KEY": "  ", "ANSELAI_PORT": ""}, dotenv=None)
+    assert settings == load_settings({}, dotenv=None)
+
+
+def test_a_file_that_is_missing_is_no_error_and_one_that_cannot_be_read_is(tmp_path: Path) -> None:
+    assert load_settings({}, dotenv=tmp_path / "missing") == load_settings({}, dotenv=None)
+    broken = tmp_path / ".env"
+    broken.write_bytes(b"ANSELAI_PORT=\xff\xfe")
+    with pytest.raises(InvalidSettings, match="cannot be read"):
+        load_settings({}, dotenv=broken)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_hosts_of_this_machine_are_taken(host: str) -> None:
+    assert load_settings({"ANSELAI_HOST": host}, dotenv=None).host == host
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("ANSELAI_HOST", "0.0.0.0", "listens on this machine only"),  # noqa: S104
+        ("ANSELAI_HOST", "example.com", "listens on this machine only"),
+        ("ANSELAI_PORT", "65536", "from 0 to 65535"),
+        ("ANSELAI_PORT", "-1", "from 0 to 65535"),
+        ("ANSELAI_PORT", "http", "from 0 to 65535"),
+        ("ANSELAI_LOG_LEVEL", "loud", "DEBUG, INFO, WARNING, ERROR"),
+        ("DATABASE_URL", "mysql://user:secret@host/db", "postgresql://"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_a_sentence(name: str, value: str, told: str) -> None:
+    with pytest.raises(InvalidSettings, match=re.escape(told)) as refused:
+        load_settings({name: value}, dotenv=None)
+    assert name in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_settings_print_no_secret() -> None:
+    environment = {
+        "DATABASE_URL": "postgresql://studio:a-password@host/db",
+        "ENCRYPTION_KEY": "a-key",
+        "META_APP_SECRET": "an-app-secret",
+    }
+    printed = repr(load_settings(environment, dotenv=None))
+    assert not [each for each in ("a-password", "a-key", "an-app-secret") if each in printed]
+
+
+def test_the_data_folder_is_where_the_settings_say_and_home_is_expanded() -> None:
+    assert load_settings({"ANSELAI_DATA_DIR": "~/photos"}, dotenv=None).data_dir == Path.home() / "photos"
+    assert load_settings({}, dotenv=None).data_dir == default_data_dir()
+
+
+def test_the_documents_name_the_folder_that_root_gets() -> None:
+    assert str(ROOT_DATA_DIR) in EXAMPLE.read_text()
+    assert str(ROOT_DATA_DIR) in TABLE.read_text()
