@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from tests.contracts.stores import HOUR, Stores
 from tests.samples import GOOGLE, some_id
 
@@ -45,9 +47,28 @@ class WakeupsContract:
         lease = (await stores.running()).job.lease
         await _is_woken_by(stores, lambda: stores.jobs.finish([AttemptResult(lease=lease, outcome=Outcome.RELEASED)]))
 
+    @pytest.mark.parametrize("asks", ["claimers", "planners"])
+    async def test_work_that_came_after_one_asked_and_before_one_waits_is_not_slept_through(
+        self, stores: Stores, asks: str
+    ) -> None:
+        await stores.connect()
+        await _is_woken_by(stores, lambda: stores.jobs.enqueue(some_id(), GOOGLE, Frequency.HOURLY))
+
+        async def a_loop() -> None:
+            await (stores.claim() if asks == "claimers" else stores.schedules.due(10))
+            await asyncio.create_task(_queued(stores))  # by somebody else
+            await asyncio.create_task(stores.jobs.wait_for_work(HOUR))
+
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.create_task(a_loop(), context=Context())
+
     async def test_everybody_who_waits_is_woken(self, stores: Stores) -> None:
         await stores.connect()
         await _is_woken_by(stores, lambda: stores.jobs.enqueue(some_id(), GOOGLE, Frequency.HOURLY), sleepers=3)
+
+
+async def _queued(stores: Stores) -> None:
+    await stores.jobs.enqueue(some_id(), GOOGLE, Frequency.WEEKLY)
 
 
 async def _is_woken_by(stores: Stores, act: Callable[[], Awaitable[object]], *, sleepers: int = 1) -> None:

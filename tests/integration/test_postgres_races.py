@@ -20,7 +20,7 @@ from anselai.domain.schedule import SlotPlan
 from anselai.domain.sync_job import AttemptResult, Outcome
 
 HOUR = timedelta(hours=1)
-ROUNDS = 60
+ROUNDS = 20
 
 
 async def test_no_job_or_schedule_survives_the_removal_of_its_connection(database: Database) -> None:

@@ -102,6 +102,14 @@ async def test_everything_that_is_wrong_is_told_at_once_and_no_value_is_repeated
     assert CANARY not in response.text
 
 
+async def test_not_more_problems_are_told_than_somebody_reads(client: httpx.AsyncClient) -> None:
+    for body in ({f"field{n}": n for n in range(50_000)}, {"accessToken": "token", "scopes": list(range(50_000))}):
+        response = await client.put("/api/connections/google", json=body)
+        assert refusal(response) == (422, "VALIDATION_ERROR")
+        assert len(response.json()["details"]) == 100
+        assert response.json()["error"].endswith("; and more.")
+
+
 async def test_the_rules_of_the_fields_are_told_by_their_json_names(client: httpx.AsyncClient) -> None:
     body = {
         "platform": "google",

@@ -29,7 +29,7 @@ class MemoryConnections(Connections):
         self.store.connections[connection.key] = connection
         for schedule in schedules:
             self.store.put_schedule(schedule)
-        self.store.wake()
+        self.store.wakeups.wake()
 
     async def get(self, key: ConnectionKey) -> PlatformConnection:
         return self.store.connection(key)

@@ -1,6 +1,5 @@
 """The queue in memory."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,6 +7,7 @@ from uuid import UUID
 
 from anselai.adapters.memory.log_rows import attempt_row, result_row
 from anselai.adapters.memory.store import MemoryStore
+from anselai.adapters.memory.wakeups import note_asking
 from anselai.domain import retry
 from anselai.domain.connection import ConnectionKey, ConnectionStatus
 from anselai.domain.errors import FailureClass, LeaseLost, NotFound
@@ -30,7 +30,7 @@ class MemorySyncJobs(SyncJobs):
         if active is not None:
             if active.state is JobState.QUEUED and active.run_after > now and active.id not in self.store.rate_limited:
                 active = self.store.put_job(replace(active, run_after=now))
-                self.store.wake()
+                self.store.wakeups.wake()
             return QueuedJob(job=active, deduplicated=True)
         job = SyncJob(
             id=job_id,
@@ -43,10 +43,11 @@ class MemorySyncJobs(SyncJobs):
             created_at=now,
         )
         self.store.put_job(job)
-        self.store.wake()
+        self.store.wakeups.wake()
         return QueuedJob(job=job, deduplicated=False)
 
     async def claim(self, worker: UUID, limit: int, lease: timedelta) -> Sequence[ClaimedJob]:
+        note_asking()
         now = self.store.clock.now()
         return [self._claim(self.store.jobs[each], now, lease) for each in self.store.queued.due(now, limit)]
 
@@ -62,7 +63,7 @@ class MemorySyncJobs(SyncJobs):
         closable = [(each, each.next_state) for each in results]  # an outcome that ends no attempt raises here
         accepted = [each.lease.job_id for each, state in closable if self._close(each, state, now)]
         if accepted:
-            self.store.wake()
+            self.store.wakeups.wake()
         return frozenset(accepted)
 
     async def reclaim(self, limit: int) -> int:
@@ -71,7 +72,7 @@ class MemorySyncJobs(SyncJobs):
         for job_id in abandoned:
             self._take_back(self.store.jobs[job_id], now)
         if abandoned:
-            self.store.wake()
+            self.store.wakeups.wake()
         return len(abandoned)
 
     async def get(self, studio: str, job_id: UUID) -> SyncJob:
@@ -89,12 +90,7 @@ class MemorySyncJobs(SyncJobs):
         return min((at for at in firsts if at is not None), default=None)
 
     async def wait_for_work(self, at_most: timedelta) -> None:
-        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.store.sleepers.add(sleeper)
-        try:
-            await asyncio.wait([sleeper], timeout=at_most.total_seconds())
-        finally:
-            self.store.sleepers.discard(sleeper)
+        await self.store.wakeups.wait(at_most)
 
     async def prune(self, finished_before: timedelta, logged_before: timedelta, limit: int) -> int:
         now = self.store.clock.now()

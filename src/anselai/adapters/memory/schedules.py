@@ -7,6 +7,7 @@ from uuid import UUID
 
 from anselai.adapters.memory.log_rows import slots_row
 from anselai.adapters.memory.store import MemoryStore, Rhythm
+from anselai.adapters.memory.wakeups import note_asking
 from anselai.domain.connection import ConnectionKey, ConnectionStatus
 from anselai.domain.errors import ConnectionChanged, NotFound
 from anselai.domain.frequency import Frequency
@@ -42,10 +43,11 @@ class MemorySchedules(Schedules):
         if stored is not None and stored.version != schedule.version:
             raise ConnectionChanged(schedule.key.platform)
         saved = self.store.put_schedule(replace(schedule, version=schedule.version + 1))
-        self.store.wake()
+        self.store.wakeups.wake()
         return saved
 
     async def due(self, limit: int) -> DueSchedules:
+        note_asking()
         now = self.store.clock.now()
         rhythms = self.store.next_slots.due(now, limit, self._is_to_be_planned)
         return DueSchedules(
@@ -64,7 +66,7 @@ class MemorySchedules(Schedules):
         now = self.store.clock.now()
         held = sum(self._commit(each.plan, each.job_id, now) for each in planned)
         if held:
-            self.store.wake()
+            self.store.wakeups.wake()
         return held
 
     async def next_due_at(self) -> datetime | None:

@@ -1,6 +1,5 @@
 """The one object that all memory adapters share."""
 
-import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +8,7 @@ from uuid import UUID
 from anselai.adapters.memory.agenda import Agenda
 from anselai.adapters.memory.log_book import LogBook
 from anselai.adapters.memory.record_shelf import RecordShelf
+from anselai.adapters.memory.wakeups import Wakeups
 from anselai.domain.connection import DEFAULT_STUDIO, ConnectionKey, PlatformConnection
 from anselai.domain.errors import ConnectionNotFound
 from anselai.domain.frequency import Frequency
@@ -49,7 +49,7 @@ class MemoryStore:
     log: LogBook = field(default_factory=LogBook)
     records: RecordShelf = field(default_factory=RecordShelf)
     workers: dict[UUID, Worker] = field(default_factory=dict)
-    sleepers: "set[asyncio.Future[None]]" = field(default_factory=set)
+    wakeups: Wakeups = field(default_factory=Wakeups)
 
     def connection(self, key: ConnectionKey) -> PlatformConnection:
         try:
@@ -96,9 +96,3 @@ class MemoryStore:
             del self.active[job.key, job.frequency]
         for agenda in (self.queued, self.leases, self.finished):
             agenda.drop(job_id)
-
-    def wake(self) -> None:
-        """Let everybody who waits for work look again."""
-        for sleeper in self.sleepers:
-            if not sleeper.done():
-                sleeper.set_result(None)

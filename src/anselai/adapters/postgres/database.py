@@ -15,12 +15,11 @@ from typing import Any, Final, Self, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from anselai.adapters.postgres.driver_errors import TRY_AGAIN, translated
+from anselai.adapters.postgres.dsn import parsed
 from anselai.adapters.postgres.wakeups import Wakeups
-from anselai.domain.errors import InvalidSettings
 from anselai.domain.secret import Secret
 
 Row = tuple[Any, ...]
@@ -193,10 +192,5 @@ def _cut(connection: Connection) -> None:
 
 
 def _connect_arguments(dsn: Secret) -> dict[str, Any]:
-    try:
-        given = conninfo_to_dict(dsn.reveal())
-    except psycopg.ProgrammingError:
-        raise InvalidSettings(
-            "DATABASE_URL is not a PostgreSQL address. It looks like postgresql://user:password@host:5432/database"
-        ) from None  # libpq's message quotes the address, password and all
+    given = parsed(dsn)
     return {key: value for key, value in _CONNECT.items() if key not in given} | {"autocommit": True}

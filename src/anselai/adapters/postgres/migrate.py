@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from anselai.adapters.postgres.driver_errors import translated
+from anselai.adapters.postgres.dsn import parsed
 from anselai.adapters.postgres.revisions import head, revisions
 from anselai.domain.errors import SchemaUnknown, StoreUnavailable
 from anselai.domain.secret import Secret
@@ -30,13 +31,18 @@ _TABLE_LOCK_TIMEOUT = "3s"
 _ATTEMPTS = 20
 
 
+def _connect(dsn: Secret, *, autocommit: bool = False) -> psycopg.Connection:
+    arguments: dict[str, Any] = {"connect_timeout": 5, "application_name": "anselai migrate"} | parsed(dsn)
+    return psycopg.connect(**arguments, autocommit=autocommit)
+
+
 def _silent(_line: str) -> None:
     pass
 
 
 def current(dsn: Secret) -> str | None:
-    """The revision that the database is at; None before the first. Raises StoreUnavailable."""
-    with translated(), psycopg.connect(dsn.reveal(), connect_timeout=5, autocommit=True) as connection:
+    """The revision that the database is at; None before the first. Raises StoreUnavailable, InvalidSettings."""
+    with translated(), _connect(dsn, autocommit=True) as connection:
         try:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         except psycopg.errors.UndefinedTable:
@@ -105,7 +111,7 @@ def _locked(dsn: Secret, report: Report) -> "Iterator[Connection]":
 
     engine = create_engine(
         "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(dsn.reveal(), connect_timeout=5, application_name="anselai migrate"),
+        creator=lambda: _connect(dsn),
         poolclass=NullPool,
     )
     with engine.connect() as connection:

@@ -23,6 +23,7 @@ T = TypeVar("T", bound=Struct)
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 _LONGEST_NAME = 64
 _MOST_PARAMETERS = 100
+_MOST_PROBLEMS = 100
 
 
 async def read_json(request: Request, shape: type[T]) -> T:
@@ -42,7 +43,7 @@ def read_query(request: Request, shape: type[T]) -> T:
 
 
 def read_fields(given: Mapping[str, object], shape: type[T]) -> T:
-    """Raises InvalidInput with every problem there is. No problem quotes a value: it may be a token."""
+    """Raises InvalidInput with every problem, up to a hundred. None quotes a value, which may be a token."""
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     known = fields(shape)
@@ -54,7 +55,7 @@ def read_fields(given: Mapping[str, object], shape: type[T]) -> T:
     names = {field.encode_name for field in known}
     problems += [_unknown(name) for name in given if name not in names]
     if problems:
-        raise InvalidInput(problems)
+        raise InvalidInput(problems[:_MOST_PROBLEMS])
     return shape(**values)
 
 
