@@ -35,7 +35,7 @@ def contest(server: BenchServer) -> Contest:
         title="Sync jobs: claim, run, log, finish",
         contestants=[
             Contestant(name="AnselAI", measure=ours),
-            Contestant(name="the same SQL in a bare psycopg loop (the limit)", measure=limit),
+            Contestant(name="the same SQL in a bare psycopg loop", measure=limit),
             Contestant(name="Procrastinate, 50 tasks at once", measure=procrastinate, at_least=AT_LEAST),
         ],
     )

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from tests.fakes import FakeClock, SequentialIds
 from tests.postgres_server import PostgresServer, clean_up, clean_up_after_killed_runs, name_of_this_run, running_server
 

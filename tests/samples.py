@@ -5,8 +5,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from tests.fakes import NOON, SequentialIds
-
 from anselai.domain.connection import DEFAULT_STUDIO, ConnectionKey, ConnectionStatus, PlatformConnection, SealedToken
 from anselai.domain.frequency import Frequency
 from anselai.domain.records import (
@@ -21,6 +19,7 @@ from anselai.domain.records import (
     Review,
 )
 from anselai.domain.schedule import SyncSchedule
+from tests.fakes import NOON, SequentialIds
 
 GOOGLE = ConnectionKey(DEFAULT_STUDIO, "google")
 DAY = date(2026, 5, 20)

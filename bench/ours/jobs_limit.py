@@ -1,6 +1,7 @@
-"""The limit of AnselAI's worker: its own two statements in a loop over bare psycopg, and nothing in between.
+"""The limit of a worker that does one thing after the other: its own two statements over bare psycopg.
 
-The statements and their parameters are taken from the adapter as it calls them, in the worker's own batch size.
+They and their parameters are taken from the adapter as it calls them, in the worker's own batch size. A worker that
+claims the next jobs while it finishes the last ones can be faster than this.
 """
 
 import argparse

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import time
+from typing import Any
 
 from procrastinate import App, PsycopgConnector
 
@@ -25,7 +26,8 @@ async def main() -> None:
     async with app.open_async():
         if args.what == "fill":
             await app.schema_manager.apply_schema_async()
-            await nothing.batch_defer_async(*({"connection": each} for each in range(args.jobs)))
+            arguments: list[dict[str, Any]] = [{"connection": each} for each in range(args.jobs)]
+            await nothing.batch_defer_async(*arguments)
             return
         began = time.perf_counter()
         # wait=False ends the worker when nothing is queued; it keeps the rows of finished jobs, as AnselAI does.

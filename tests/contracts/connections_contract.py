@@ -5,9 +5,6 @@ from collections.abc import Coroutine
 from dataclasses import replace
 
 import pytest
-from tests.contracts.stores import ELSEWHERE, HOUR, META, OTHER_STUDIO, Stores
-from tests.fakes import NOON
-from tests.samples import GOOGLE, a_connection, a_metric, a_schedule, some_id
 
 from anselai.domain.connection import ConnectionKey, ConnectionStatus, SealedToken
 from anselai.domain.errors import (
@@ -20,6 +17,9 @@ from anselai.domain.errors import (
 )
 from anselai.domain.frequency import Frequency
 from anselai.domain.sync_job import AttemptResult, JobState, Outcome
+from tests.contracts.stores import ELSEWHERE, HOUR, META, OTHER_STUDIO, Stores
+from tests.fakes import NOON
+from tests.samples import GOOGLE, a_connection, a_metric, a_schedule, some_id
 
 
 class ConnectionsContract:

@@ -3,6 +3,9 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from anselai.domain.connection import ConnectionKey
+from anselai.domain.insights import BusinessFigures, Money, Period, PlatformFigures
+from anselai.domain.records import Record
 from tests.contracts.stores import ELSEWHERE, META, OTHER_STUDIO, Stores
 from tests.fakes import NOON
 from tests.samples import (
@@ -17,10 +20,6 @@ from tests.samples import (
     an_ad_metric,
     an_inquiry,
 )
-
-from anselai.domain.connection import ConnectionKey
-from anselai.domain.insights import BusinessFigures, Money, Period, PlatformFigures
-from anselai.domain.records import Record
 
 MAY = Period(first=date(2026, 5, 1), last=date(2026, 5, 31))
 FIRST, LAST = MAY.first, MAY.last

@@ -4,13 +4,13 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tests.contracts.stores import ELSEWHERE, HOUR, META, Stores
-from tests.samples import GOOGLE, a_metric, some_id
 
 from anselai.domain.connection import ConnectionKey, ConnectionStatus
 from anselai.domain.errors import ConnectionChanged, FailureClass
 from anselai.domain.frequency import Frequency
 from anselai.domain.sync_job import AttemptResult, JobLease, JobState, Outcome, Trigger
+from tests.contracts.stores import ELSEWHERE, HOUR, META, Stores
+from tests.samples import GOOGLE, a_metric, some_id
 
 FAILED = AttemptResult(
     lease=JobLease(some_id(), 0),

@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from tests.fakes import NOON
-from tests.samples import DAY, a_campaign, a_post, an_inquiry
-
 from anselai.domain.records import (
     AdCampaign,
     AdMetric,
@@ -19,6 +16,8 @@ from anselai.domain.records import (
     Record,
     Review,
 )
+from tests.fakes import NOON
+from tests.samples import DAY, a_campaign, a_post, an_inquiry
 
 LATER = NOON + timedelta(hours=1)
 EARLIER = NOON - timedelta(hours=1)

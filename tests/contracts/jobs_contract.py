@@ -4,13 +4,13 @@ import asyncio
 from uuid import UUID
 
 import pytest
-from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, SECOND, Stores
-from tests.samples import GOOGLE, some_id
 
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.errors import ConnectionNotFound, FailureClass
 from anselai.domain.frequency import Frequency
 from anselai.domain.sync_job import AttemptResult, JobState, Outcome, Trigger
+from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, SECOND, Stores
+from tests.samples import GOOGLE, some_id
 
 
 class EnqueueingContract:

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, OTHER_STUDIO, SECOND, Stores
-from tests.samples import GOOGLE, some_id
 
 from anselai.domain.errors import NotFound
 from anselai.domain.frequency import Frequency
 from anselai.domain.sync_job import AttemptResult, Outcome
+from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, OTHER_STUDIO, SECOND, Stores
+from tests.samples import GOOGLE, some_id
 
 
 class ReadingJobsContract:

@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, SECOND, Stores
-from tests.samples import GOOGLE, a_metric, some_id
 
 from anselai.domain import retry
 from anselai.domain.connection import ConnectionKey, ConnectionStatus
 from anselai.domain.errors import LeaseLost
 from anselai.domain.sync_job import AttemptResult, JobLease, JobState, Outcome, Trigger
+from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, SECOND, Stores
+from tests.samples import GOOGLE, a_metric, some_id
 
 
 class LeasesContract:

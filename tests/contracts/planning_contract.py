@@ -5,15 +5,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, OTHER_STUDIO, SECOND, Stores
-from tests.fakes import NOON
-from tests.samples import GOOGLE, a_schedule
 
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.errors import ConnectionChanged
 from anselai.domain.frequency import Frequency
 from anselai.domain.schedule import SlotRange
 from anselai.domain.sync_job import AttemptResult, JobState, Outcome, Trigger
+from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, OTHER_STUDIO, SECOND, Stores
+from tests.fakes import NOON
+from tests.samples import GOOGLE, a_schedule
 
 
 class CommittingPlansContract:

@@ -5,6 +5,7 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import sql
+
 from tests.contracts.stores import OTHER_STUDIO
 
 # Records are told apart by days and instants that platforms gave: time does not pass in them.

@@ -7,8 +7,6 @@ from decimal import Decimal
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
-from tests.contracts.full_records import FULL_RECORDS
-
 from anselai.domain.records import (
     AdCampaign,
     AdMetric,
@@ -21,6 +19,7 @@ from anselai.domain.records import (
     Record,
     Review,
 )
+from tests.contracts.full_records import FULL_RECORDS
 
 NATURAL_KEYS: dict[type[Record], frozenset[str]] = {
     Metric: frozenset({"account_id", "metric", "period", "metric_date", "dimension"}),

@@ -6,6 +6,11 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+
+from anselai.domain.errors import LeaseLost
+from anselai.domain.frequency import Frequency
+from anselai.domain.records import Record
+from anselai.domain.sync_job import AttemptResult, JobLease, Outcome
 from tests.contracts.full_records import FULL_RECORDS, PARENTS
 from tests.contracts.record_fields import NATURAL_KEYS, fields_that_may_be_empty, fields_with_values, with_another_value
 from tests.contracts.stores import MINUTE, Stores
@@ -17,11 +22,6 @@ from tests.samples import (
     a_post,
     some_id,
 )
-
-from anselai.domain.errors import LeaseLost
-from anselai.domain.frequency import Frequency
-from anselai.domain.records import Record
-from anselai.domain.sync_job import AttemptResult, JobLease, Outcome
 
 EARLIER, LATER, LATEST = NOON - MINUTE, NOON + MINUTE, NOON + 2 * MINUTE
 

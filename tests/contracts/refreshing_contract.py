@@ -5,15 +5,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, SECOND, Stores
-from tests.fakes import NOON
-from tests.samples import GOOGLE, some_id
 
 from anselai.domain.connection import ConnectionStatus, SealedToken
 from anselai.domain.errors import (
     ConnectionChanged,
     ConnectionNotFound,
 )
+from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, SECOND, Stores
+from tests.fakes import NOON
+from tests.samples import GOOGLE, some_id
 
 
 class RefreshingConnectionsContract:

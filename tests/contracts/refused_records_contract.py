@@ -4,6 +4,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+
+from anselai.domain.connection import ConnectionKey
+from anselai.domain.errors import InvalidInput
+from anselai.domain.records import Booking, Content, ContentMetric, Metric, Record
 from tests.contracts.full_records import FULL_RECORDS, PARENTS
 from tests.contracts.stores import ELSEWHERE, META, MINUTE, Stores
 from tests.fakes import NOON
@@ -18,10 +22,6 @@ from tests.samples import (
     an_ad_metric,
     an_inquiry,
 )
-
-from anselai.domain.connection import ConnectionKey
-from anselai.domain.errors import InvalidInput
-from anselai.domain.records import Booking, Content, ContentMetric, Metric, Record
 
 LATER = NOON + MINUTE
 

@@ -4,15 +4,15 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, OTHER_STUDIO, Stores
-from tests.fakes import NOON
-from tests.samples import GOOGLE, a_schedule, some_id
 
 from anselai.domain.connection import ConnectionStatus
 from anselai.domain.errors import ConnectionChanged, ConnectionNotFound, NotFound
 from anselai.domain.frequency import Frequency
 from anselai.domain.schedule import CatchUp
 from anselai.domain.sync_job import AttemptResult, Outcome
+from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, OTHER_STUDIO, Stores
+from tests.fakes import NOON
+from tests.samples import GOOGLE, a_schedule, some_id
 
 
 class SchedulesContract:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tests.samples import GOOGLE, a_connection, a_schedule, some_id
-
 from anselai.domain.connection import ConnectionKey, PlatformConnection
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.connections import Connections
@@ -18,6 +16,7 @@ from anselai.domain.ports.workers import Workers
 from anselai.domain.records import Record
 from anselai.domain.schedule import SlotPlan, SlotRange, SyncSchedule
 from anselai.domain.sync_job import AttemptResult, ClaimedJob, JobLease, Outcome
+from tests.samples import GOOGLE, a_connection, a_schedule, some_id
 
 OTHER_STUDIO = "other"
 META = ConnectionKey("default", "meta")

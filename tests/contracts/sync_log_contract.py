@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, OTHER_STUDIO, Stores
-from tests.fakes import NOON
-from tests.samples import GOOGLE, a_schedule, some_id
-
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.sync_log import ApiError, LogEntry, LogQuery
 from anselai.domain.schedule import SlotRange
 from anselai.domain.sync_job import AttemptResult, Outcome, Trigger
+from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, OTHER_STUDIO, Stores
+from tests.fakes import NOON
+from tests.samples import GOOGLE, a_schedule, some_id
 
 API_ERROR = ApiError(
     studio="default",

@@ -1,6 +1,15 @@
 """The memory adapters keep every contract."""
 
 import pytest
+
+from anselai.adapters.memory.connections import MemoryConnections
+from anselai.adapters.memory.health import MemoryHealth
+from anselai.adapters.memory.jobs import MemorySyncJobs
+from anselai.adapters.memory.records import MemoryRecords
+from anselai.adapters.memory.schedules import MemorySchedules
+from anselai.adapters.memory.store import MemoryStore
+from anselai.adapters.memory.sync_log import MemorySyncLog
+from anselai.adapters.memory.workers import MemoryWorkers
 from tests.contracts.connections_contract import (
     ConnectionsContract,
     RemovingConnectionsContract,
@@ -21,15 +30,6 @@ from tests.contracts.sync_log_contract import ApiErrorsContract, AttemptsContrac
 from tests.contracts.wakeups_contract import WakeupsContract
 from tests.contracts.workers_contract import HealthContract, WorkersContract
 from tests.fakes import FakeClock
-
-from anselai.adapters.memory.connections import MemoryConnections
-from anselai.adapters.memory.health import MemoryHealth
-from anselai.adapters.memory.jobs import MemorySyncJobs
-from anselai.adapters.memory.records import MemoryRecords
-from anselai.adapters.memory.schedules import MemorySchedules
-from anselai.adapters.memory.store import MemoryStore
-from anselai.adapters.memory.sync_log import MemorySyncLog
-from anselai.adapters.memory.workers import MemoryWorkers
 
 
 @pytest.fixture

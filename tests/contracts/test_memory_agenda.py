@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes import NOON
 
 from anselai.adapters.memory.agenda import Agenda
+from tests.fakes import NOON
 
 items = st.integers(0, 5)
 minutes = st.integers(0, 5)

@@ -3,6 +3,16 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+
+from anselai.adapters.postgres.connections import PostgresConnections
+from anselai.adapters.postgres.database import Database
+from anselai.adapters.postgres.health import PostgresHealth
+from anselai.adapters.postgres.jobs import PostgresSyncJobs
+from anselai.adapters.postgres.records import PostgresRecords
+from anselai.adapters.postgres.schedules import PostgresSchedules
+from anselai.adapters.postgres.sync_log import PostgresSyncLog
+from anselai.adapters.postgres.workers import PostgresWorkers
+from anselai.domain.secret import Secret
 from tests.contracts.connections_contract import (
     ConnectionsContract,
     RemovingConnectionsContract,
@@ -24,16 +34,6 @@ from tests.contracts.sync_log_contract import ApiErrorsContract, AttemptsContrac
 from tests.contracts.wakeups_contract import WakeupsContract
 from tests.contracts.workers_contract import HealthContract, WorkersContract
 from tests.postgres_server import PostgresServer
-
-from anselai.adapters.postgres.connections import PostgresConnections
-from anselai.adapters.postgres.database import Database
-from anselai.adapters.postgres.health import PostgresHealth
-from anselai.adapters.postgres.jobs import PostgresSyncJobs
-from anselai.adapters.postgres.records import PostgresRecords
-from anselai.adapters.postgres.schedules import PostgresSchedules
-from anselai.adapters.postgres.sync_log import PostgresSyncLog
-from anselai.adapters.postgres.workers import PostgresWorkers
-from anselai.domain.secret import Secret
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.contracts.stores import HOUR, Stores
-from tests.samples import GOOGLE, some_id
 
 from anselai.domain.frequency import Frequency
 from anselai.domain.sync_job import AttemptResult, Outcome
+from tests.contracts.stores import HOUR, Stores
+from tests.samples import GOOGLE, some_id
 
 QUIET = timedelta(milliseconds=50)
 PATIENCE = 10.0  # seconds

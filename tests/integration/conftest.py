@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.processes import Home
 
 from anselai.adapters.crypto.keyring import generate_secret
 from anselai.adapters.postgres.database import Database
 from anselai.adapters.postgres.embedded import start_embedded
 from anselai.domain.secret import Secret
+from tests.integration.processes import Home
 
 
 @pytest.fixture

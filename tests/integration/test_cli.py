@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+
 from tests.integration.processes import COMMAND, PATIENCE, Home
 
 CANARY = "ya29.a-canary-that-must-not-sing"

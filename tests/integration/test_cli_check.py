@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from starlette.routing import Route
-from tests.integration.processes import Home, patiently
 
 import anselai
 from anselai.adapters.crypto.keyring import generate_secret
@@ -17,6 +16,7 @@ from anselai.adapters.postgres.embedded.programs import wheel_programs
 from anselai.entrypoints.foundation_calls import CALLS
 from anselai.entrypoints.http.app import build_app
 from anselai.entrypoints.http.resource import Resource
+from tests.integration.processes import Home, patiently
 
 CHECKS = (
     "settings",

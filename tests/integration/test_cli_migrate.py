@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from tests.integration.processes import Home
 
 from anselai.adapters.postgres.revisions import head, revisions
+from tests.integration.processes import Home
 
 
 @pytest.fixture

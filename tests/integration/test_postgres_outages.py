@@ -12,8 +12,6 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from tests.fakes import NOON
-from tests.samples import GOOGLE, a_connection, a_metric, a_schedule, some_id
 
 from anselai.adapters.postgres.connections import PostgresConnections
 from anselai.adapters.postgres.database import Database
@@ -31,6 +29,8 @@ from anselai.domain.ports.sync_log import ApiError, LogQuery
 from anselai.domain.schedule import SlotPlan
 from anselai.domain.secret import Secret
 from anselai.domain.sync_job import AttemptResult, JobLease, Outcome
+from tests.fakes import NOON
+from tests.samples import GOOGLE, a_connection, a_metric, a_schedule, some_id
 
 MINUTE = timedelta(minutes=1)
 LEASE = JobLease(some_id(), 1)

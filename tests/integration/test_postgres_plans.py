@@ -5,9 +5,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.samples import some_id
 
 from anselai.adapters.postgres import job_statements, schedules, sync_log
+from tests.samples import some_id
 
 # A fleet with months behind it: 40,000 jobs of which a few are active, and their log.
 FILL = """

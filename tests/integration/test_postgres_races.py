@@ -3,8 +3,6 @@
 import asyncio
 from datetime import timedelta
 
-from tests.samples import GOOGLE, a_connection, a_metric, a_schedule, some_id
-
 from anselai.adapters.postgres.connections import PostgresConnections
 from anselai.adapters.postgres.database import Connection, Database
 from anselai.adapters.postgres.jobs import PostgresSyncJobs
@@ -18,6 +16,7 @@ from anselai.domain.ports.schedules import PlannedSlot
 from anselai.domain.ports.sync_log import LogQuery
 from anselai.domain.schedule import SlotPlan
 from anselai.domain.sync_job import AttemptResult, Outcome
+from tests.samples import GOOGLE, a_connection, a_metric, a_schedule, some_id
 
 HOUR = timedelta(hours=1)
 ROUNDS = 20

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from tests.integration.processes import Home, Started, patiently
 
 from anselai.adapters.crypto.keyring import generate_secret
 from anselai.adapters.postgres.embedded import start_embedded
+from tests.integration.processes import Home, Started, patiently
 
 CANARY = "ya29.a-canary-that-must-not-sing"
 GOOGLE = {"platform": "google", "accessToken": CANARY, "refreshToken": "1//another-canary", "accountId": "photos"}

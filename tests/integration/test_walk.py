@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from tests.integration.processes import Home, Started, patiently
 
 from anselai.adapters.postgres.embedded import start_embedded
+from tests.integration.processes import Home, Started, patiently
 
 ACCESS = "ya29.canary/access+token-0123456789=="
 REFRESH = "1//canary/refresh+token-9876543210"

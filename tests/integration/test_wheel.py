@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
+
 from tests.integration.processes import patiently
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.fakes import FakeClock
 
 from anselai.application.ansel import Ansel
 from anselai.container import open_in_memory
@@ -24,6 +23,7 @@ from anselai.domain.errors import (
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.platform_client import Batch, FetchRequest, PlatformClient, PlatformInfo, Verification
 from anselai.domain.secret import Secret
+from tests.fakes import FakeClock
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

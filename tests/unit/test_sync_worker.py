@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
-from tests.fakes import FakeClock
 
 from anselai.application.ansel import Ansel
 from anselai.application.running_jobs import WorkerLimits
@@ -20,6 +19,7 @@ from anselai.domain.ports.sync_log import LogEntry
 from anselai.domain.records import Metric
 from anselai.domain.secret import Secret
 from anselai.domain.sync_job import JobState, Outcome, Trigger
+from tests.fakes import FakeClock
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from starlette.applications import Starlette
-from tests.fakes import FakeClock
 
 from anselai.application.ansel import Ansel
 from anselai.container import open_in_memory
 from anselai.entrypoints.http.app import build_app
+from tests.fakes import FakeClock
 
 ADDRESS = "http://127.0.0.1:3200"
 

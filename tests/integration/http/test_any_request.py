@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from hypothesis.strategies import SearchStrategy
 from starlette.applications import Starlette
-from tests.fakes import FakeClock
-from tests.integration.http.asking import ask
 
 from anselai.container import open_in_memory
 from anselai.entrypoints.http.app import build_app
+from tests.fakes import FakeClock
+from tests.integration.http.asking import ask
 
 CONNECTION = "refreshToken accountId tokenExpiresAt scopes"
 SCHEDULE = "cron timezone catchUp"

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 from starlette.applications import Starlette
-from tests.integration.http.asking import Failing, ask
 
 from anselai.application.ansel import Ansel
 from anselai.domain.errors import StoreUnavailable
 from anselai.domain.ports.sync_log import ApiError
 from anselai.domain.sync_job import Outcome, Trigger
 from anselai.entrypoints.http.api_error_log import ApiErrorLog
+from tests.integration.http.asking import Failing, ask
 
 CANARY = "canary-4711.token"
 

@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 from starlette.applications import Starlette
+
 from tests.integration.http.asking import JSON, ask, connect, refusal
 
 CANARY = "canary-4711.token"

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from tests.fakes import NOON, FakeClock
-from tests.integration.http.asking import connect, refusal
 
 from anselai.application.ansel import Ansel
+from tests.fakes import NOON, FakeClock
+from tests.integration.http.asking import connect, refusal
 
 CANARY = "canary-4711.token"
 

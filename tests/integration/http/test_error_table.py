@@ -6,7 +6,6 @@ from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
-from tests.integration.http.asking import ask, failing
 
 from anselai.application.ansel import Ansel
 from anselai.domain import errors
@@ -36,6 +35,7 @@ from anselai.domain.errors import (
 )
 from anselai.entrypoints.http.app import build_app
 from anselai.entrypoints.http.errors import TABLE
+from tests.integration.http.asking import ask, failing
 
 ANSWERS: list[tuple[AnselError, int, str | None]] = [
     (InvalidInput.of("scopes", "must be few"), 422, None),

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+
 from tests.fakes import FakeClock
 from tests.integration.http.asking import connect
 from tests.integration.http.reading_html import Page, look, submit

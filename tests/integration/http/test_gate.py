@@ -6,11 +6,11 @@ import logging
 import httpx
 import pytest
 from starlette.applications import Starlette
-from tests.integration.http.asking import JSON, ask, failing, refusal
 
 from anselai.application.ansel import Ansel
 from anselai.domain.errors import StoreUnavailable
 from anselai.entrypoints.http.app import build_app
+from tests.integration.http.asking import JSON, ask, failing, refusal
 
 CANARY = "canary-4711.token"
 HOST = (b"host", b"127.0.0.1:3200")

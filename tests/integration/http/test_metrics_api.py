@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from tests.integration.http.asking import connect, refusal
-from tests.samples import DAY, a_booking, a_campaign, a_metric, a_review, an_ad_metric, an_inquiry
 
 from anselai.application.ansel import Ansel
 from anselai.domain.records import Record
+from tests.integration.http.asking import connect, refusal
+from tests.samples import DAY, a_booking, a_campaign, a_metric, a_review, an_ad_metric, an_inquiry
 
 
 async def store_figures(client: httpx.AsyncClient, ansel: Ansel) -> None:

@@ -5,10 +5,10 @@ import json
 import httpx
 import pytest
 from starlette.applications import Starlette
-from tests.integration.http.asking import ask, connect
 
 from anselai.application.ansel import Ansel
 from anselai.entrypoints.http.app import build_app
+from tests.integration.http.asking import ask, connect
 
 HOST = (b"host", b"127.0.0.1:3200")
 

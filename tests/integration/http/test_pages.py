@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from tests.fakes import FakeClock
-from tests.integration.http.asking import ask, connect, failing
-from tests.integration.http.reading_html import Page, look
 
 from anselai.application.ansel import Ansel
 from anselai.domain.errors import StoreUnavailable
 from anselai.entrypoints.http.app import build_app
 from anselai.entrypoints.http.dashboard.rendering import distance
+from tests.fakes import FakeClock
+from tests.integration.http.asking import ask, connect, failing
+from tests.integration.http.reading_html import Page, look
 
 CANARY = "canary-4711.token"
 PAGES = [

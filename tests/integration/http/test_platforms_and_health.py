@@ -8,7 +8,6 @@ from uuid import UUID
 
 import httpx
 from starlette.requests import Request
-from tests.integration.http.asking import ask, connect, failing
 
 from anselai.adapters.platforms.google import GoogleStub
 from anselai.adapters.platforms.registry import InstalledPlatforms
@@ -18,6 +17,7 @@ from anselai.domain.ports.health import StoreHealth
 from anselai.domain.secret import Secret
 from anselai.entrypoints.http.app import build_app
 from anselai.entrypoints.http.health import HealthCalls
+from tests.integration.http.asking import ask, connect, failing
 
 CANARY = "canary-4711.secret"
 

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import httpx
 import pytest
-from tests.fakes import FakeClock
-from tests.integration.http.asking import connect, refusal
 
 from anselai.application.ansel import Ansel
+from tests.fakes import FakeClock
+from tests.integration.http.asking import connect, refusal
 
 LOG_FIELDS = {
     "id", "platform", "trigger", "outcome", "frequency", "slotAt", "slotLastAt", "count", "attempt", "startedAt",

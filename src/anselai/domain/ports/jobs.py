@@ -57,7 +57,7 @@ class SyncJobs(Protocol):
         """Put jobs whose lease ran out back into the queue, at once; the number of them.
 
         The abandoned attempt gets its row in the log and counts as a failure. A job that failed so
-        `retry.ATTEMPTS` times fails for good, with a row `failed`.
+        `retry.ATTEMPTS` times fails for good, with a row `failed` after the last one `abandoned`.
         """
 
     @abstractmethod

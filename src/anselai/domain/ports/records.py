@@ -17,9 +17,11 @@ class Records(Protocol):
         """Upsert records by their natural keys, move the job's cursor and add to its count of records, together.
 
         The result is how many rows were added or really changed; the job counts every record that was given.
-        A record whose `as_of` is older than the stored one changes nothing, nor does an equal one. Content and
+        A record whose `as_of` is older than the stored one changes nothing; an equal one that is newer counts as the
+        newest reading, but not as a change. Content and
         campaigns that are mentioned by a metric must be stored already or be in the same call. Raises LeaseLost when
-        the fencing token is old, InvalidInput when a record refers to a parent that is not there.
+        the fencing token is old, InvalidInput when a record refers to a parent that is not there or holds a value that
+        cannot be.
         """
 
     @abstractmethod
