@@ -12,6 +12,7 @@ import pytest
 
 from anselai.adapters.crypto.keyring import generate_secret
 from anselai.adapters.postgres.embedded import start_embedded
+from anselai.entrypoints.http_server import listen
 from tests.integration.processes import Home, Started, patiently
 
 CANARY = "ya29.a-canary-that-must-not-sing"
@@ -262,3 +263,8 @@ def test_a_password_of_the_database_is_never_printed(empty_home: Home) -> None:
 
 def postmaster_of(data: Path) -> int:
     return int((data / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def test_answers_of_a_kept_connection_do_not_wait_for_the_other_side() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY for these, and for no others

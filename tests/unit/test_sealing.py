@@ -1,7 +1,6 @@
 """Tokens are sealed so that they open only where they belong, with the key that sealed them."""
 
 import base64
-import binascii
 
 import pytest
 from hypothesis import given
@@ -31,7 +30,7 @@ def test_sealing_twice_gives_two_texts_and_neither_shows_the_token() -> None:
     first, second = (CIPHER.seal(Secret(token), ACCESS) for _ in range(2))
     assert first != second
     for sealed in (first, second):
-        payload = binascii.a2b_base64(sealed.split(".")[2])
+        payload = bytes.fromhex(sealed.split(".")[2])
         assert token not in sealed
         assert token.encode() not in payload
 
@@ -54,14 +53,12 @@ def test_a_token_moved_to_another_studio_platform_or_field_is_refused(
 
 
 def test_every_flipped_bit_is_noticed() -> None:
-    sealed = CIPHER.seal(Secret("token"), ACCESS)
-    prefix, payload = sealed.rsplit(".", 1)
-    raw = binascii.a2b_base64(payload)
-    for bit in range(len(raw) * 8):
-        flipped = bytearray(raw)
+    sealed = CIPHER.seal(Secret("token"), ACCESS).encode()
+    for bit in range(len(sealed) * 8):
+        flipped = bytearray(sealed)
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(TokenUnreadable):
-            CIPHER.open(SealedToken(f"{prefix}.{base64.b64encode(flipped).decode()}"), ACCESS)
+            CIPHER.open(SealedToken(flipped.decode("latin-1")), ACCESS)
 
 
 def test_a_cut_relabelled_or_foreign_text_is_refused() -> None:

@@ -270,6 +270,33 @@ async def test_a_platform_that_was_uninstalled_fails_its_jobs_and_says_so(clock:
     assert (row.outcome, row.error_code) == (Outcome.FAILED, "UNKNOWN_PLATFORM")
 
 
+async def test_a_job_that_comes_back_to_the_same_worker_ends_the_run_that_lost_its_lease(
+    ansel: Ansel, flickr: Flickr, clock: FakeClock
+) -> None:
+    cancelled = asyncio.Event()
+
+    async def frozen() -> None:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    flickr.scripts = [[frozen], [Batch(records=[metric(1)], cursor="end")]]
+    queued = await ansel.scheduler.run_sync_now("flickr")
+    worker = ansel.worker
+    [claimed] = await worker.jobs.claim(worker.id, 1, worker.limits.lease)
+    worker.start(claimed)
+    await asyncio.sleep(0)
+    clock.advance(worker.limits.lease + timedelta(seconds=1))
+    assert await worker.jobs.reclaim(10) == 1
+    await worker.drain()
+    job = await ansel.scheduler.get_job(queued.id)
+    assert [row.outcome for row in job.attempts] == [Outcome.ABANDONED, Outcome.SUCCEEDED]
+    assert cancelled.is_set()
+    assert not worker.running.stuck
+
+
 # The loops of a running worker, with limits short enough for a test. Time here is real.
 
 SHORT = WorkerLimits(

@@ -93,7 +93,7 @@ class SyncWorker:
                 return attempts
             attempts += len(claimed)
             for each in claimed:
-                self._start(each)
+                self.start(each)
             while self.running.jobs:
                 await self._until(self.results_came)
                 await self._flush()
@@ -117,10 +117,11 @@ class SyncWorker:
         claimed_at = self.clock.monotonic()
         claimed = await self.jobs.claim(self.id, self.running.free, self.limits.lease)
         for each in claimed:
-            self._start(each, claimed_at)
+            self.start(each, claimed_at)
         return len(claimed)
 
-    def _start(self, claimed: ClaimedJob, claimed_at: float | None = None) -> None:
+    def start(self, claimed: ClaimedJob, claimed_at: float | None = None) -> None:
+        """Start a run of a job that this worker claimed at that instant of the monotonic clock, or now."""
         now = self.clock.monotonic() if claimed_at is None else claimed_at
         running = RunningJob(
             claimed=claimed,
@@ -128,6 +129,11 @@ class SyncWorker:
             started_at=now,
             held_until=now + self.limits.lease.total_seconds(),
         )
+        before = self.running.jobs.get(running.id)
+        if before is not None and not before.told:  # its lease ran out unnoticed, and the job came back to us
+            before.cancel(LeaseLost(), now)
+            before.told = True
+            self.running.stuck.add(before)
         self.running.jobs[running.id] = running
         running.task = asyncio.create_task(self._run(running))
 
@@ -169,6 +175,8 @@ class SyncWorker:
             self._leave_place(running)
         else:
             self.results.append(result)
+            self.running.untold += 1
+            self.place_is_free.set()
         self.results_came.set()
 
     def _leave_place(self, running: RunningJob) -> None:
@@ -194,9 +202,10 @@ class SyncWorker:
             self.results_came.set()
             raise
         del self.results[: len(batch)]
+        self.running.untold -= len(batch)
         for result in batch:
             running = self.running.jobs.get(result.lease.job_id)
-            if running is not None:
+            if running is not None and running.claimed.job.lease == result.lease:  # not a later claim of ours
                 self._leave_place(running)
             if result.lease.job_id not in accepted:
                 log.warning("The result of a run came too late: its lease was lost.")

@@ -1,12 +1,13 @@
 """AES-256-GCM (NIST SP 800-38D) with a fresh 96-bit nonce for every seal.
 
-Sealed text is `version.key-id.payload`; the payload is base64 of nonce, ciphertext and tag. Version, key id, studio,
-platform and field are associated data: a sealed token that was moved, relabelled or cut is refused.
+Sealed text is `version.key-id.payload`; the payload is nonce, ciphertext and tag as lower-case hex, since each text has
+one spelling in it and it costs a third of base64. Version, key id, studio, platform and field are associated data (the
+unit separator between them is in none of them): a sealed token that was moved, relabelled or cut is refused.
 """
 
-import binascii
-import os
+from binascii import unhexlify
 from dataclasses import dataclass, field
+from os import urandom
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,13 +19,14 @@ from anselai.domain.ports.cipher import TokenBinding, TokenCipher
 from anselai.domain.secret import Secret
 
 VERSION = "v1"
-NONCE_BYTES = 12
-TAG_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AesGcmCipher(TokenCipher):
-    """Seals with one key; opens what was sealed with it."""
+    """Seals with one key; opens what was sealed with it. Both are short because they are on the path of every sync.
+
+    12 bytes are the nonce of 96 bits.
+    """
 
     key: SealingKey
     prefix: str = field(init=False)
@@ -35,22 +37,19 @@ class AesGcmCipher(TokenCipher):
         object.__setattr__(self, "aead", AESGCM(self.key.key))
 
     def seal(self, token: Secret, binding: TokenBinding) -> SealedToken:
-        nonce = os.urandom(NONCE_BYTES)
-        sealed = self.aead.encrypt(nonce, token.reveal().encode(), self._associated_data(binding))
-        return SealedToken(self.prefix + binascii.b2a_base64(nonce + sealed, newline=False).decode("ascii"))
+        prefix, key, nonce = self.prefix, binding.key, urandom(12)
+        associated = f"{prefix}\x1f{key.studio}\x1f{key.platform}\x1f{binding.field}".encode()
+        ciphertext = self.aead.encrypt(nonce, token.reveal().encode(), associated)
+        return f"{prefix}{nonce.hex()}{ciphertext.hex()}"  # type: ignore[return-value]  # calling a NewType takes time
 
     def open(self, sealed: SealedToken, binding: TokenBinding) -> Secret:
-        if not sealed.startswith(self.prefix):
+        prefix, key = self.prefix, binding.key
+        associated = f"{prefix}\x1f{key.studio}\x1f{key.platform}\x1f{binding.field}".encode()
+        hex_digits = sealed.removeprefix(prefix)
+        if hex_digits.lower() != hex_digits:
             raise TokenUnreadable
         try:
-            payload = binascii.a2b_base64(sealed[len(self.prefix) :], strict_mode=True)
-            if len(payload) < NONCE_BYTES + TAG_BYTES:
-                raise TokenUnreadable
-            opened = self.aead.decrypt(payload[:NONCE_BYTES], payload[NONCE_BYTES:], self._associated_data(binding))
-            return Secret(opened.decode())
-        except (InvalidTag, ValueError):  # ValueError: no base64, no ASCII, no UTF-8
+            payload = unhexlify(hex_digits)
+            return Secret(self.aead.decrypt(payload[:12], payload[12:], associated).decode())
+        except (InvalidTag, ValueError):  # ValueError: another prefix or no hex, too short for a nonce, no UTF-8
             raise TokenUnreadable from None
-
-    def _associated_data(self, binding: TokenBinding) -> bytes:
-        key = binding.key  # the unit separator is in no studio, platform or field name
-        return f"{self.prefix}\x1f{key.studio}\x1f{key.platform}\x1f{binding.field}".encode()

@@ -34,10 +34,8 @@ def generate_secret() -> Secret:
 def derive_key(secret: Secret) -> SealingKey:
     """Derive the sealing key and its id by HKDF-SHA256 (RFC 5869). Raises InvalidSettings for a secret too weak."""
     material = parse_secret(secret)
-    key_id = _hkdf(material, b"anselai/key-id/v1", 6)
-    return SealingKey(
-        base64.urlsafe_b64encode(key_id).decode(), _hkdf(material, b"anselai/token-sealing/v1", KEY_BYTES)
-    )
+    key_id = _hkdf(material, b"anselai/key-id/v1", 6).hex()
+    return SealingKey(key_id, _hkdf(material, b"anselai/token-sealing/v1", KEY_BYTES))
 
 
 def parse_secret(secret: Secret) -> bytes:
