@@ -14,7 +14,7 @@ from anselai.domain.sync_job import ClaimedJob
 class WorkerLimits:
     """How much one worker does at once, and for how long. `stop_grace` is what running jobs get at shutdown."""
 
-    concurrency: int = 100
+    concurrency: int = 200
     lease: timedelta = timedelta(seconds=60)
     run_limit: timedelta = timedelta(minutes=30)
     no_progress_limit: timedelta = timedelta(minutes=5)
