@@ -73,8 +73,8 @@ def _loopback(host: str) -> str:
         is_loopback = False
     if not is_loopback:
         raise InvalidSettings(
-            f"ANSELAI_HOST is {host}, but AnselAI listens on this machine only as long as it has no sign-in. "
-            "Use 127.0.0.1, and put a proxy that signs people in before it."
+            f"ANSELAI_HOST is {host}, but AnselAI listens on this machine only as long as it has no sign-in: "
+            "listening beyond it comes with sign-in. Use 127.0.0.1."
         )
     return host
 

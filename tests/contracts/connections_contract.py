@@ -17,7 +17,7 @@ from anselai.domain.errors import (
 )
 from anselai.domain.frequency import Frequency
 from anselai.domain.sync_job import AttemptResult, JobState, Outcome
-from tests.contracts.stores import ELSEWHERE, HOUR, META, OTHER_STUDIO, Stores
+from tests.contracts.stores import BROKEN, ELSEWHERE, HOUR, META, OTHER_STUDIO, Stores
 from tests.fakes import NOON
 from tests.samples import GOOGLE, a_connection, a_metric, a_schedule, some_id
 
@@ -50,6 +50,24 @@ class ConnectionsContract:
         )
         assert outcomes.count(None) == 1
         assert sum(isinstance(each, ConnectionExists) for each in outcomes) == 4
+
+    @pytest.mark.parametrize("broken", BROKEN)
+    async def test_a_key_that_no_store_can_hold_is_refused_without_being_quoted(
+        self, stores: Stores, broken: str
+    ) -> None:
+        await stores.connect()
+        for key in (ConnectionKey(f"default{broken}", "google"), ConnectionKey("default", f"google{broken}")):
+            for ask in (
+                stores.connections.get(key),
+                stores.connections.replace(a_connection(key)),
+                stores.connections.remove(key),
+                stores.jobs.enqueue(some_id(), key, Frequency.DAILY),
+                stores.schedules.get(key, Frequency.DAILY),
+                stores.schedules.save(a_schedule(key)),
+            ):
+                with pytest.raises(InvalidInput) as refused:
+                    await ask
+                assert broken not in str(refused.value)
 
     async def test_a_connection_of_a_studio_that_does_not_exist_is_refused(self, stores: Stores) -> None:
         nowhere = ConnectionKey("nowhere", "google")

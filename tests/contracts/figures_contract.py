@@ -3,10 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from anselai.domain.connection import ConnectionKey
+from anselai.domain.errors import InvalidInput
 from anselai.domain.insights import BusinessFigures, Money, Period, PlatformFigures
 from anselai.domain.records import Record
-from tests.contracts.stores import ELSEWHERE, META, OTHER_STUDIO, Stores
+from tests.contracts.stores import BROKEN, ELSEWHERE, META, OTHER_STUDIO, Stores
 from tests.fakes import NOON
 from tests.samples import (
     DAY,
@@ -38,6 +41,12 @@ async def _only(stores: Stores) -> PlatformFigures:
 
 
 class PlatformFiguresContract:
+    @pytest.mark.parametrize("broken", BROKEN)
+    async def test_a_studio_that_no_store_can_hold_is_refused(self, stores: Stores, broken: str) -> None:
+        for ask in (stores.records.platform_figures, stores.records.business_figures):
+            with pytest.raises(InvalidInput):
+                await ask(f"default{broken}", MAY)
+
     async def test_without_data_there_are_none(self, stores: Stores) -> None:
         await stores.connect()
         assert await stores.records.platform_figures("default", MAY) == []

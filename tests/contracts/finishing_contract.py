@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from anselai.domain.connection import ConnectionKey, ConnectionStatus
+from anselai.domain.connection import ConnectionKey, ConnectionStatus, SealedToken
 from anselai.domain.errors import ConnectionChanged, FailureClass
 from anselai.domain.frequency import Frequency
 from anselai.domain.sync_job import AttemptResult, JobLease, JobState, Outcome, Trigger
-from tests.contracts.stores import ELSEWHERE, HOUR, META, Stores
+from tests.contracts.stores import BROKEN, ELSEWHERE, HOUR, META, Stores
 from tests.samples import GOOGLE, a_metric, some_id
 
 FAILED = AttemptResult(
@@ -92,6 +92,16 @@ class FinishingContract:
         assert (ended.last_error_code, ended.last_error) == (FAILED.error_code, FAILED.error_message)
         assert (ended.failures, ended.partial_failures) == (2, 1)
 
+    @pytest.mark.parametrize("broken", BROKEN)
+    async def test_a_character_that_no_store_can_hold_is_replaced_in_a_message(
+        self, stores: Stores, broken: str
+    ) -> None:
+        await stores.connect()
+        job = (await stores.running()).job
+        await stores.jobs.finish([replace(FAILED, lease=job.lease, error_message=f"It said {broken}.")])
+        assert [row.message for row in await stores.log()] == ["It said \ufffd."]
+        assert (await stores.jobs.get("default", job.id)).last_error == "It said \ufffd."
+
     async def test_a_result_tells_its_records_to_the_log_and_the_job_counts_those_that_were_stored(
         self, stores: Stores
     ) -> None:
@@ -166,9 +176,9 @@ class TellingConnectionsContract:
     async def test_what_a_failure_learned_of_the_connection_is_kept(
         self, stores: Stores, status: ConnectionStatus
     ) -> None:
-        await stores.connect()
+        token = (await stores.connect()).access_token
         lease = (await stores.running()).job.lease
-        await stores.jobs.finish([replace(FAILED, lease=lease, connection_status=status)])
+        await stores.jobs.finish([replace(FAILED, lease=lease, connection_status=status, judged_token=token)])
         told = await stores.connections.get(GOOGLE)
         assert (told.status, told.last_error_code, told.last_error) == (
             status,
@@ -186,23 +196,47 @@ class TellingConnectionsContract:
         await stores.jobs.finish([AttemptResult(lease=lease, outcome=outcome, error_code="CODE", error_message="why")])
         assert await stores.connections.get(GOOGLE) == connection
 
+    async def test_what_was_learned_with_a_token_says_nothing_of_the_one_that_took_its_place(
+        self, stores: Stores
+    ) -> None:
+        old = await stores.connect()
+        lease = (await stores.running()).job.lease
+        new = await stores.connections.replace(replace(old, access_token=SealedToken("new")))
+        refused = replace(FAILED, connection_status=ConnectionStatus.EXPIRED, judged_token=old.access_token)
+        assert await stores.jobs.finish([replace(refused, lease=lease)]) == {lease.job_id}
+        assert await stores.connections.get(GOOGLE) == new
+
+    async def test_a_success_beside_it_still_counts(self, stores: Stores) -> None:
+        old = await stores.connect()
+        for frequency in (Frequency.HOURLY, Frequency.DAILY):
+            await stores.jobs.enqueue(some_id(), GOOGLE, frequency)
+        first, second = await stores.claim()
+        await stores.connections.replace(replace(old, access_token=SealedToken("new")))
+        refused = replace(FAILED, connection_status=ConnectionStatus.EXPIRED, judged_token=old.access_token)
+        succeeded = AttemptResult(lease=first.job.lease, outcome=Outcome.SUCCEEDED)
+        await stores.jobs.finish([succeeded, replace(refused, lease=second.job.lease)])
+        told = await stores.connections.get(GOOGLE)
+        assert (told.status, told.last_error) == (ConnectionStatus.ACTIVE, None)
+        assert told.last_sync_at is not None
+
     async def test_a_change_of_status_is_a_new_version(self, stores: Stores) -> None:
         connection = await stores.connect()
         lease = (await stores.running()).job.lease
-        await stores.jobs.finish([replace(FAILED, lease=lease, connection_status=ConnectionStatus.ERROR)])
+        judged = replace(FAILED, connection_status=ConnectionStatus.ERROR, judged_token=connection.access_token)
+        await stores.jobs.finish([replace(judged, lease=lease)])
         with pytest.raises(ConnectionChanged):
             await stores.connections.replace(replace(connection, account_id="stale"))
 
     async def test_of_one_connections_results_the_last_of_a_batch_decides(self, stores: Stores) -> None:
-        await stores.connect()
+        failed = replace(FAILED, judged_token=(await stores.connect()).access_token)
         for frequency in Frequency:
             await stores.jobs.enqueue(some_id(), GOOGLE, frequency)
         first, second, third = await stores.claim()
         accepted = await stores.jobs.finish(
             [
-                replace(FAILED, lease=first.job.lease, connection_status=ConnectionStatus.ERROR, error_code="FIRST"),
+                replace(failed, lease=first.job.lease, connection_status=ConnectionStatus.ERROR, error_code="FIRST"),
                 AttemptResult(lease=second.job.lease, outcome=Outcome.SUCCEEDED),
-                replace(FAILED, lease=third.job.lease, connection_status=ConnectionStatus.EXPIRED, error_code="LAST"),
+                replace(failed, lease=third.job.lease, connection_status=ConnectionStatus.EXPIRED, error_code="LAST"),
             ]
         )
         assert accepted == {first.job.id, second.job.id, third.job.id}

@@ -149,3 +149,30 @@ class RefreshingConnectionsContract:
         await stores.connections.remove(GOOGLE)
         with pytest.raises(ConnectionNotFound):
             await stores.connections.end_refresh(owner, connection, connection)
+
+    async def test_a_refresh_that_led_to_nothing_gives_back_the_right_and_changes_nothing(self, stores: Stores) -> None:
+        await stores.connect()
+        owner = some_id()
+        before = await stores.connections.begin_refresh(GOOGLE, owner, MINUTE)
+        assert before is not None
+        changed = await stores.connections.replace(replace(before, scopes=("new",), account_id="new"))
+        assert await stores.connections.end_refresh(owner, before, None) == changed
+        assert await stores.connections.get(GOOGLE) == changed
+        assert await stores.connections.begin_refresh(GOOGLE, some_id(), MINUTE) == changed
+
+    async def test_it_does_not_take_the_right_from_somebody_else(self, stores: Stores) -> None:
+        connection = await stores.connect()
+        await stores.connections.begin_refresh(GOOGLE, some_id(), MINUTE)
+        await stores.connections.end_refresh(some_id(), connection, None)
+        assert await stores.connections.begin_refresh(GOOGLE, some_id(), MINUTE) is None
+
+    async def test_scopes_and_expiry_that_the_refresh_left_alone_stay_as_somebody_set_them_meanwhile(
+        self, stores: Stores
+    ) -> None:
+        await stores.connect()
+        owner = some_id()
+        before = await stores.connections.begin_refresh(GOOGLE, owner, MINUTE)
+        assert before is not None
+        await stores.connections.replace(replace(before, scopes=("new",), token_expires_at=NOON + 9 * HOUR))
+        stored = await stores.connections.end_refresh(owner, before, replace(before, access_token=SealedToken("next")))
+        assert (stored.access_token, stored.scopes, stored.token_expires_at) == ("next", ("new",), NOON + 9 * HOUR)

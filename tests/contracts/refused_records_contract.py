@@ -1,6 +1,6 @@
 """What every Records has to refuse, and what it must not."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 
 import pytest
@@ -9,7 +9,7 @@ from anselai.domain.connection import ConnectionKey
 from anselai.domain.errors import InvalidInput
 from anselai.domain.records import Booking, Content, ContentMetric, Metric, Record
 from tests.contracts.full_records import FULL_RECORDS, PARENTS
-from tests.contracts.stores import ELSEWHERE, META, MINUTE, Stores
+from tests.contracts.stores import BROKEN, ELSEWHERE, META, MINUTE, Stores
 from tests.fakes import NOON
 from tests.samples import (
     a_booking,
@@ -28,6 +28,10 @@ LATER = NOON + MINUTE
 
 def _kind(record: object) -> str:
     return type(record).__name__
+
+
+def _name(value: object) -> str:
+    return value if isinstance(value, str) else _kind(value)
 
 
 ORPHANS = {
@@ -68,6 +72,59 @@ class MisfitsContract:
             await stores.records.store(lease, [a_metric("saves"), misfit], "page-2")
         assert (await stores.jobs.get("default", lease.job_id)).cursor is None
         assert await stores.records.store(lease, [a_metric("saves")], None) == 1, "nothing was stored"
+
+
+NUMBERS = [
+    (record, field.name)
+    for record in FULL_RECORDS
+    for field in fields(record)
+    if isinstance(getattr(record, field.name), Decimal)
+]
+
+
+def _named(name: str, end: str) -> list[Record]:
+    extra = {f"key{end}": ["x", {"deep": f"{end}\\u0000"}]}
+    return [
+        a_post(name, caption=end, hashtags=("a", end), extra=extra),
+        a_content_metric(name),
+        a_metric(dimension=f"hashtag={end}"),
+    ]
+
+
+class UnstorableContract:
+    @pytest.mark.parametrize(("record", "name"), NUMBERS, ids=_name)
+    async def test_a_number_that_is_none_is_refused_with_all_beside_it(
+        self, stores: Stores, record: Record, name: str
+    ) -> None:
+        lease = await stores.lease(storing=PARENTS)
+        for text in ("NaN", "sNaN", "Infinity", "-Infinity"):
+            no_number = replace(record, **{name: Decimal(text)})  # type: ignore[arg-type]
+            with pytest.raises(InvalidInput):
+                await stores.records.store(lease, [a_metric("saves"), no_number], "page-2")
+        assert (await stores.jobs.get("default", lease.job_id)).cursor is None
+        assert await stores.records.store(lease, [a_metric("saves")], None) == 1, "nothing was stored"
+
+    @pytest.mark.parametrize("broken", BROKEN)
+    async def test_a_character_that_no_store_can_hold_is_replaced(self, stores: Stores, broken: str) -> None:
+        lease = await stores.lease()
+        given, kept = (_named(f"post{end}", end) for end in (broken, "\ufffd"))
+        assert await stores.records.store(lease, given, None) == 3
+        assert await stores.records.store(lease, [*given, *kept], None) == 0
+        assert await stores.records.store(lease, kept, None) == 0
+
+    async def test_names_that_differ_in_such_characters_alone_are_one(self, stores: Stores) -> None:
+        lease = await stores.lease()
+        assert await stores.records.store(lease, [a_post(f"post{broken}") for broken in BROKEN], None) == 1
+
+    @pytest.mark.parametrize("broken", BROKEN)
+    async def test_a_cursor_with_such_a_character_is_refused(self, stores: Stores, broken: str) -> None:
+        lease = await stores.lease()
+        for records in ([], [a_metric()]):
+            with pytest.raises(InvalidInput) as refused:
+                await stores.records.store(lease, records, f"page{broken}")
+            assert broken not in str(refused.value)
+        assert (await stores.jobs.get("default", lease.job_id)).cursor is None
+        assert await stores.records.store(lease, [a_metric()], None) == 1, "nothing was stored"
 
 
 class ParentsContract:

@@ -213,3 +213,25 @@ class DueSchedulesContract:
         for hours, key in enumerate((META, GOOGLE, ELSEWHERE), start=1):
             await stores.connect(key, a_schedule(key, next_slot_at=NOON - hours * HOUR, enabled=key != ELSEWHERE))
         assert await stores.schedules.next_due_at() == NOON - 3 * HOUR
+
+    async def test_one_that_waits_for_its_job_is_not_the_next(self, stores: Stores) -> None:
+        for key in (GOOGLE, META):
+            await stores.connect(key)
+        first = await stores.schedule_due(GOOGLE, since=2 * MINUTE)
+        second = await stores.schedule_due(META, since=MINUTE)
+        await stores.schedules.save(replace(first, catch_up=CatchUp.ALL))
+        await stores.running()
+        assert await stores.schedules.next_due_at() == second.next_slot_at
+
+    async def test_one_schedule_can_be_asked_for_alone(self, stores: Stores) -> None:
+        for key in (GOOGLE, META):
+            await stores.connect(key)
+            await stores.schedule_due(key)
+        [due] = (await stores.schedules.due_of(META, Frequency.HOURLY)).schedules
+        assert due in (await stores.schedules.due(10)).schedules
+        assert (due.schedule.key, due.schedule.frequency) == (META, Frequency.HOURLY)
+
+    async def test_a_schedule_that_is_not_due_is_not_when_asked_for_alone(self, stores: Stores) -> None:
+        await stores.connect(GOOGLE, a_schedule(next_slot_at=NOON.replace(year=2999)))
+        assert list((await stores.schedules.due_of(GOOGLE, Frequency.HOURLY)).schedules) == []
+        assert list((await stores.schedules.due_of(META, Frequency.HOURLY)).schedules) == []

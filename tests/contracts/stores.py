@@ -21,6 +21,8 @@ from tests.samples import GOOGLE, a_connection, a_schedule, some_id
 OTHER_STUDIO = "other"
 META = ConnectionKey("default", "meta")
 ELSEWHERE = ConnectionKey(OTHER_STUDIO, "google")
+# Texts that no store can hold: a NUL, and halves of a surrogate pair.
+BROKEN = ("\0", "\ud83d", "\udcff")
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from anselai.domain.connection import ConnectionKey
+from anselai.domain.errors import InvalidInput
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.sync_log import ApiError, LogEntry, LogQuery
 from anselai.domain.schedule import SlotRange
 from anselai.domain.sync_job import AttemptResult, Outcome, Trigger
-from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, OTHER_STUDIO, Stores
+from tests.contracts.stores import BROKEN, ELSEWHERE, HOUR, META, MINUTE, OTHER_STUDIO, Stores
 from tests.fakes import NOON
 from tests.samples import GOOGLE, a_schedule, some_id
 
@@ -90,6 +93,21 @@ class QueryingContract:
         assert await stores.sync_log.query(until) == [oldest]
         both = replace(QUERY, since=oldest.logged_at, until=newest.logged_at)
         assert await stores.sync_log.query(both) == [middle, oldest]
+
+    @pytest.mark.parametrize("broken", BROKEN)
+    async def test_a_name_that_no_store_can_hold_is_refused_without_being_quoted(
+        self, stores: Stores, broken: str
+    ) -> None:
+        for ask in (
+            stores.sync_log.query(replace(QUERY, platform=f"google{broken}")),
+            stores.sync_log.query(replace(QUERY, studio=f"default{broken}")),
+            stores.sync_log.attempts(f"default{broken}", some_id()),
+            stores.sync_log.last_runs(f"default{broken}"),
+        ):
+            with pytest.raises(InvalidInput) as refused:
+                await ask
+            assert broken not in str(refused.value)
+            assert "google" not in str(refused.value)
 
 
 class AttemptsContract:
@@ -181,6 +199,15 @@ class ApiErrorsContract:
         )
         assert [row.count for row in rows] == [2]
         assert (rows[0].message, rows[0].request_id) == (API_ERROR.message, API_ERROR.request_id)
+
+    @pytest.mark.parametrize("broken", BROKEN)
+    async def test_a_character_that_no_store_can_hold_is_replaced(self, stores: Stores, broken: str) -> None:
+        given = replace(API_ERROR, message=f"It said {broken}.", code=f"CODE{broken}", request_id=f"{broken}7")
+        rows = await _within_one_minute(stores, [given, replace(given, code="CODE\ufffd")])
+        assert [(row.message, row.error_code, row.request_id) for row in rows] == [
+            ("It said \ufffd.", "CODE\ufffd", "\ufffd7")
+        ]
+        assert [row.count for row in rows] == [2]
 
     async def test_errors_that_were_counted_before_they_came_add_their_number(self, stores: Stores) -> None:
         rows = await _within_one_minute(stores, [replace(API_ERROR, count=n) for n in (3, 40)])

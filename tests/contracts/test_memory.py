@@ -23,7 +23,7 @@ from tests.contracts.leases_contract import LeasesContract, ReclaimingContract
 from tests.contracts.planning_contract import CommittingPlansContract
 from tests.contracts.records_contract import CheckpointsContract, StoringContract
 from tests.contracts.refreshing_contract import RefreshingConnectionsContract
-from tests.contracts.refused_records_contract import MisfitsContract, ParentsContract
+from tests.contracts.refused_records_contract import MisfitsContract, ParentsContract, UnstorableContract
 from tests.contracts.schedules_contract import DueSchedulesContract, SavingSchedulesContract, SchedulesContract
 from tests.contracts.stores import OTHER_STUDIO, Stores
 from tests.contracts.sync_log_contract import ApiErrorsContract, AttemptsContract, LastRunsContract, QueryingContract
@@ -76,7 +76,7 @@ class TestMemorySyncLog(QueryingContract, AttemptsContract, LastRunsContract, Ap
     pass
 
 
-class TestMemoryRecords(StoringContract, CheckpointsContract, ParentsContract, MisfitsContract):
+class TestMemoryRecords(StoringContract, CheckpointsContract, ParentsContract, MisfitsContract, UnstorableContract):
     pass
 
 

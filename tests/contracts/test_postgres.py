@@ -27,7 +27,7 @@ from tests.contracts.planning_contract import CommittingPlansContract
 from tests.contracts.postgres_reset import SharedDatabase
 from tests.contracts.records_contract import CheckpointsContract, StoringContract
 from tests.contracts.refreshing_contract import RefreshingConnectionsContract
-from tests.contracts.refused_records_contract import MisfitsContract, ParentsContract
+from tests.contracts.refused_records_contract import MisfitsContract, ParentsContract, UnstorableContract
 from tests.contracts.schedules_contract import DueSchedulesContract, SavingSchedulesContract, SchedulesContract
 from tests.contracts.stores import Stores
 from tests.contracts.sync_log_contract import ApiErrorsContract, AttemptsContract, LastRunsContract, QueryingContract
@@ -89,7 +89,7 @@ class TestPostgresSyncLog(QueryingContract, AttemptsContract, LastRunsContract, 
     pass
 
 
-class TestPostgresRecords(StoringContract, CheckpointsContract, ParentsContract, MisfitsContract):
+class TestPostgresRecords(StoringContract, CheckpointsContract, ParentsContract, MisfitsContract, UnstorableContract):
     pass
 
 

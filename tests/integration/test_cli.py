@@ -222,3 +222,10 @@ def test_where_nothing_was_started_there_is_no_key_to_show(empty_home: Home) -> 
     assert done.code == 1
     assert "There is no key yet" in done.err
     assert not empty_home.data.exists()
+
+
+def test_a_name_that_is_no_text_is_refused_in_a_sentence(external: Home) -> None:
+    done = external.run("sync", "log", "--platform", os.fsdecode(b"\xff"))
+    assert done.code == 1
+    assert done.err.startswith("Error [VALIDATION_ERROR]: ")
+    assert len(done.err.splitlines()) == 1

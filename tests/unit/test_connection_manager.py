@@ -3,24 +3,29 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, cast
 
 import pytest
 
+from anselai.application import token_refresh
 from anselai.application.ansel import Ansel
 from anselai.container import open_in_memory
-from anselai.domain.connection import ConnectionKey, ConnectionStatus, Credentials
+from anselai.domain.connection import ConnectionKey, ConnectionStatus, Credentials, PlatformConnection
 from anselai.domain.errors import (
     AuthFailure,
+    ClientBug,
     ConnectionExists,
     ConnectionNotFound,
     InvalidInput,
     NoRefreshToken,
+    StoreUnavailable,
     TokenUnreadable,
     TransientFailure,
     UnknownPlatform,
 )
 from anselai.domain.frequency import Frequency
+from anselai.domain.ports.connections import Connections
 from anselai.domain.ports.platform_client import Batch, FetchRequest, PlatformClient, PlatformInfo, Verification
 from anselai.domain.secret import Secret
 from tests.fakes import FakeClock
@@ -35,10 +40,13 @@ class Flickr(PlatformClient):
 
     answer: Verification | Exception = field(default_factory=lambda: Verification(ok=True))
     refusal: Exception | None = None
+    renewed: Any = ...
     delay: float = 0.0
     refreshes: int = 0
     shown: list[str] = field(default_factory=list)
-    info = PlatformInfo(name="flickr", label="Flickr", refresh_margin=timedelta(minutes=5))
+    info = PlatformInfo(
+        name="flickr", label="Flickr", refresh_margin=timedelta(minutes=5), token_lifetime=timedelta(days=30)
+    )
 
     def __call__(self, config: object) -> PlatformClient:
         return self
@@ -54,10 +62,29 @@ class Flickr(PlatformClient):
         if self.refusal is not None:
             raise self.refusal
         self.refreshes += 1
+        if self.renewed is not ...:
+            return cast("Credentials", self.renewed)
         return replace(credentials, access_token=Secret(f"renewed-{self.refreshes}"), expires_at=now + HOUR)
 
     async def fetch(self, request: FetchRequest) -> AsyncIterator[Batch]:
         yield Batch()
+
+
+@dataclass(slots=True)
+class AwayAtFirst:
+    """A store of connections that is away the first times that a refresh wants to give back what it got."""
+
+    connections: Connections
+    times: int
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connections, name)
+
+    async def end_refresh(self, *given: Any) -> PlatformConnection:
+        if self.times:
+            self.times -= 1
+            raise StoreUnavailable
+        return await self.connections.end_refresh(*given)
 
 
 @pytest.fixture
@@ -201,8 +228,7 @@ async def test_tokens_that_were_replaced_during_a_refresh_win(ansel: Ansel, flic
     refreshing = asyncio.create_task(ansel.connections.refresh_token("flickr"))
     await asyncio.sleep(0.005)
     await ansel.connections.update_connection("flickr", access_token="access-2")
-    with pytest.raises(Exception, match="changed by somebody else"):
-        await refreshing
+    assert (await refreshing).token_expires_at is None  # the connection as it is now, not as the refresh left it
     await ansel.connections.test_connection("flickr")
     assert flickr.shown == ["access-2"]
 
@@ -215,6 +241,106 @@ async def test_a_grant_that_is_gone_makes_the_connection_expired(ansel: Ansel, f
     view = await ansel.connections.get_connection("flickr")
     assert str(refused.value) == view.last_error == "invalid_grant for ***"
     assert view.status is ConnectionStatus.EXPIRED
+
+
+async def test_a_refresh_that_fails_leaves_alone_what_was_changed_meanwhile(ansel: Ansel, flickr: Flickr) -> None:
+    await connect(ansel, scopes=["old"])
+    flickr.delay, flickr.refusal = 0.02, TransientFailure("503")
+    refreshing = asyncio.create_task(ansel.connections.refresh_token("flickr"))
+    await asyncio.sleep(0.005)
+    await ansel.connections.update_connection("flickr", scopes=["new"], token_expires_at=NOW + 9 * HOUR)
+    with pytest.raises(TransientFailure):
+        await refreshing
+    view = await ansel.connections.get_connection("flickr")
+    assert (view.scopes, view.token_expires_at) == (("new",), NOW + 9 * HOUR)
+
+
+async def test_rotated_tokens_outlive_a_store_that_is_away_when_they_come(
+    ansel: Ansel, flickr: Flickr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_refresh, "STORE_AGAIN", timedelta(milliseconds=1))
+    await connect(ansel)
+    refresher = ansel.connections.refresher
+    away = AwayAtFirst(connections=refresher.connections, times=3)
+    object.__setattr__(refresher, "connections", away)
+    await ansel.connections.refresh_token("flickr")
+    assert (away.times, flickr.refreshes) == (0, 1)
+    await ansel.connections.test_connection("flickr")
+    assert flickr.shown == ["renewed-1"]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [None, {"access_token": "x"}, Credentials(access_token=Secret(" ")), Credentials(access_token=cast("Any", "text")),
+     Credentials(access_token=Secret("x"), expires_at=datetime(2030, 1, 1)),
+     Credentials(access_token=Secret("x"), expires_at=cast("Any", 3600))],
+)  # fmt: skip
+async def test_what_a_refresh_brings_is_checked_before_it_takes_the_place_of_good_tokens(
+    ansel: Ansel, flickr: Flickr, nonsense: Credentials
+) -> None:
+    await connect(ansel)
+    flickr.renewed = nonsense
+    with pytest.raises(ClientBug):
+        await ansel.connections.refresh_token("flickr")
+    await ansel.connections.test_connection("flickr")
+    assert flickr.shown == ["access-1"]
+
+
+async def test_a_platform_that_does_not_say_how_long_a_token_lives_is_taken_at_its_known_lifetime(
+    ansel: Ansel, flickr: Flickr
+) -> None:
+    await connect(ansel)
+    flickr.renewed = Credentials(access_token=Secret("renewed"), refresh_token=Secret("refresh-2"))
+    view = await ansel.connections.refresh_token("flickr")
+    assert view.token_expires_at == NOW + timedelta(days=30)
+
+
+@pytest.mark.parametrize("answer", [True, None, Verification(ok=False, reason=cast("Any", 5))])
+async def test_a_nonsensical_answer_to_a_test_is_a_failed_test(
+    ansel: Ansel, flickr: Flickr, answer: Verification
+) -> None:
+    await connect(ansel)
+    flickr.answer = answer
+    test = await ansel.connections.test_connection("flickr")
+    assert (test.ok, bool(test.reason)) == (False, True)
+
+
+@pytest.mark.parametrize("spelling", ["access%2F1%7C%2B", "access/1%7C%2B", "access/1|+", "access\\/1|+"])
+async def test_a_token_is_blotted_out_in_every_usual_spelling(ansel: Ansel, flickr: Flickr, spelling: str) -> None:
+    await connect(ansel, access_token="access/1|+")
+    flickr.answer = RuntimeError(f"GET https://graph/me?access_token={spelling}&x=1\x00 failed")
+    test = await ansel.connections.test_connection("flickr")
+    assert test.reason is not None
+    assert "***" in test.reason
+    assert "1|" not in test.reason
+    assert "%7C" not in test.reason
+    assert test.reason.isprintable()
+
+
+async def test_a_failure_of_a_plug_ins_own_making_cannot_say_more_than_it_may(ansel: Ansel, flickr: Flickr) -> None:
+    class Talkative(AuthFailure):
+        def __str__(self) -> str:
+            return "refused: refresh-1"
+
+    await connect(ansel)
+    flickr.refusal = Talkative()
+    with pytest.raises(AuthFailure) as refused:
+        await ansel.connections.refresh_token("flickr")
+    assert str(refused.value) == "refused: ***"
+    assert (await ansel.connections.get_connection("flickr")).last_error == "refused: ***"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"account_id": 5}, {"scopes": "ads_read"}, {"access_token": 5}, {"token_expires_at": "tomorrow"},
+     {"token_expires_at": datetime.min.replace(tzinfo=timezone(HOUR))}, {"scopes": [5]}, {"refresh_token": 5}],
+)  # fmt: skip
+async def test_input_of_the_wrong_kind_is_refused_and_not_a_crash(ansel: Ansel, given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        await connect(ansel, **given)
+    await connect(ansel)
+    with pytest.raises(InvalidInput):
+        await ansel.connections.update_connection("flickr", **given)
 
 
 async def test_a_refresh_that_failed_can_be_tried_again_at_once(ansel: Ansel, flickr: Flickr) -> None:

@@ -1,6 +1,7 @@
 """Crons, zones and their transitions: the policy of the Timetable port."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -140,8 +141,42 @@ def test_a_cron_that_is_not_one_is_refused_at_its_field(cron: str) -> None:
     assert [problem.path for problem in refused.value.problems] == ["cron"]
 
 
-@pytest.mark.parametrize("zone", ["", "Mars/Olympus", "../../etc/passwd", "/etc/localtime", "Europe", "\0", "x" * 5000])
-def test_a_zone_that_is_not_one_is_refused_at_its_field(zone: str) -> None:
+@pytest.mark.parametrize("cron", [None, 5, b"0 * * * *", ["0", "*", "*", "*", "*"]])
+def test_a_cron_that_is_no_text_is_refused_at_its_field(cron: Any) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        TIMETABLE.check(cron, "UTC")
+    assert [problem.path for problem in refused.value.problems] == ["cron"]
+
+
+@pytest.mark.parametrize("zone", ["localtime", "posixrules", "right/UTC", "posix/Europe/Berlin", "Factory", "utc"])
+def test_a_zone_that_another_machine_may_not_know_or_know_otherwise_is_refused(zone: str) -> None:
+    with pytest.raises(InvalidInput, match="IANA time zone"):
+        TIMETABLE.check("0 * * * *", zone)
+
+
+@pytest.mark.parametrize("zone", [*ZONES, "Etc/UTC", "America/Argentina/Buenos_Aires"])
+def test_the_zones_of_the_tz_database_are_fine(zone: str) -> None:
+    TIMETABLE.check("0 * * * *", zone)
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        "",
+        "Mars/Olympus",
+        "../../etc/passwd",
+        "/etc/localtime",
+        "Europe",
+        "\0",
+        "\udcff",
+        "x" * 5000,
+        None,
+        5,
+        b"UTC",
+        [],
+    ],
+)
+def test_a_zone_that_is_not_one_is_refused_at_its_field(zone: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
         TIMETABLE.check("0 * * * *", zone)
     assert [problem.path for problem in refused.value.problems] == ["timezone"]

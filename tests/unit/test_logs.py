@@ -6,7 +6,16 @@ import sys
 import pytest
 
 from anselai.domain.secret import Secret
-from anselai.entrypoints.logs import NEWS, REPEAT_AFTER, SecretlessFormatter, SpareRepeats, blot_out, secrets_of
+from anselai.entrypoints.logs import (
+    MOST_REMEMBERED,
+    NEWS,
+    REPEAT_AFTER,
+    SecretlessFormatter,
+    SpareRepeats,
+    alike,
+    blot_out,
+    secrets_of,
+)
 from anselai.settings import Settings
 
 URL = "postgresql://studio:s3cr3t%2Fpassword@db.example:5432/anselai"
@@ -89,6 +98,33 @@ def test_the_same_words_are_told_once_a_minute() -> None:
     assert spare.filter(record("away", at=100 + REPEAT_AFTER))
     assert spare.filter(record("away", at=101, name="anselai.worker"))
     assert spare.filter(record("back", at=101))
+
+
+def test_lines_that_are_said_to_be_alike_are_repeats_of_each_other() -> None:
+    spare = SpareRepeats()
+
+    def told(words: str, *what: object) -> bool:
+        made = record(words, at=100)
+        vars(made).update(alike(*what))
+        return spare.filter(made)
+
+    assert [told("request %s", "GET", 503) for _ in range(50)].count(True) == 1
+    assert told("request %s", "PUT", 503)
+    assert told("another line", "GET", 503)
+    assert not told("request %s", "PUT", 503)
+
+
+def test_of_too_many_words_to_remember_the_oldest_are_forgotten() -> None:
+    spare = SpareRepeats()
+    for n in range(MOST_REMEMBERED):
+        assert spare.filter(record(f"words {n}", at=100 + n / 1000))
+    now = 100 + REPEAT_AFTER
+    assert spare.filter(record("words 0", at=now)), "which makes them the newest"
+    assert spare.filter(record("one more", at=now))
+    assert not [n for n in range(2, MOST_REMEMBERED) if spare.filter(record(f"words {n}", at=now))]
+    assert not spare.filter(record("words 0", at=now))
+    assert spare.filter(record("words 1", at=now)), "the oldest, forgotten for the one more"
+    assert len(spare.told_at) == MOST_REMEMBERED
 
 
 def test_what_is_only_said_when_something_changed_is_told_each_time() -> None:

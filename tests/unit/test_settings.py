@@ -112,6 +112,12 @@ def test_a_wrong_value_is_refused_with_a_sentence(name: str, value: str, told: s
     assert "secret" not in str(refused.value)
 
 
+def test_nobody_is_told_to_put_a_proxy_before_it_which_would_be_refused() -> None:
+    with pytest.raises(InvalidSettings, match=re.escape("Use 127.0.0.1.")) as refused:
+        load_settings({"ANSELAI_HOST": "0.0.0.0"}, dotenv=None)  # noqa: S104
+    assert "proxy" not in str(refused.value)
+
+
 def test_settings_print_no_secret() -> None:
     environment = {
         "DATABASE_URL": "postgresql://studio:a-password@host/db",

@@ -1,11 +1,13 @@
 """What a scheduler daemon does with its jobs, whatever a platform client does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
@@ -14,11 +16,13 @@ from anselai.application.running_jobs import WorkerLimits
 from anselai.container import open_in_memory
 from anselai.domain.connection import ConnectionKey, ConnectionStatus, Credentials
 from anselai.domain.errors import AuthFailure, PermanentFailure, RateLimited, TransientFailure
+from anselai.domain.frequency import Frequency
+from anselai.domain.ports.jobs import SyncJobs
 from anselai.domain.ports.platform_client import Batch, FetchRequest, PlatformClient, PlatformInfo, Verification
 from anselai.domain.ports.sync_log import LogEntry
 from anselai.domain.records import Metric
 from anselai.domain.secret import Secret
-from anselai.domain.sync_job import JobState, Outcome, Trigger
+from anselai.domain.sync_job import AttemptResult, JobState, Outcome, Trigger
 from tests.fakes import FakeClock
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -61,6 +65,42 @@ class Flickr(PlatformClient):
                 await step()
                 continue
             yield step
+
+
+class SpoiltError(Exception):
+    """Its own text cannot be had."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@dataclass(slots=True)
+class RefusesOne:
+    """A queue that cannot store a failure: as if a value of it did not fit."""
+
+    jobs: SyncJobs
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.jobs, name)
+
+    async def finish(self, results: Sequence[AttemptResult]) -> frozenset[UUID]:
+        if any(each.outcome is Outcome.FAILED for each in results):
+            raise TypeError("a value does not fit")
+        return await self.jobs.finish(results)
+
+
+class OneBatch:
+    def __init__(self) -> None:
+        self.left = 1
+
+    def __aiter__(self) -> "OneBatch":
+        return self
+
+    async def __anext__(self) -> Batch:
+        if not self.left:
+            raise StopAsyncIteration
+        self.left -= 1
+        return Batch(simulated=True)
 
 
 @pytest.fixture
@@ -181,6 +221,10 @@ NONSENSE: list[Any] = [
     Batch(records=cast("Any", ["no record"])),
     Batch(cursor=cast("Any", 7)),
     Batch(records=[metric(1)], cursor="a", has_more=True),  # and nothing comes after it
+    Batch(api_calls=cast("Any", 1.5)),
+    Batch(api_calls=2**40),
+    Batch(api_calls=-1),
+    Batch(simulated=cast("Any", "yes")),
 ]
 
 
@@ -199,6 +243,78 @@ async def test_a_failure_is_told_without_the_token_and_without_control_character
     await ansel.worker.drain()
     [row] = await rows(ansel)
     assert row.message == "The platform client failed with RuntimeError: boom  ***  ***  "
+
+
+async def test_one_result_that_cannot_be_stored_does_not_hold_up_the_others(ansel: Ansel, flickr: Flickr) -> None:
+    flickr.scripts = [[Batch(), SpoiltError()], [Batch(simulated=True)]]
+    await ansel.scheduler.run_sync_now("flickr", "hourly")
+    await ansel.scheduler.run_sync_now("flickr", "weekly")
+    worker = ansel.worker
+    worker.writer.jobs = cast("SyncJobs", RefusesOne(worker.jobs))
+    for claimed in await worker.jobs.claim(worker.id, 10, worker.limits.lease):
+        worker.start(claimed)
+    await worker.drain()
+    assert [row.outcome for row in await rows(ansel)] == [Outcome.SUCCEEDED]
+
+
+async def test_a_rate_limit_in_plain_seconds_is_understood(ansel: Ansel, flickr: Flickr) -> None:
+    flickr.scripts = [[RateLimited("slow down", retry_after=90)]]
+    queued = await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    assert (await ansel.scheduler.get_job(queued.id)).run_after == NOW + timedelta(seconds=90)
+
+
+async def test_new_tokens_are_not_undone_by_a_run_that_had_the_old_ones(ansel: Ansel, flickr: Flickr) -> None:
+    async def reconnected() -> None:
+        await ansel.connections.update_connection("flickr", access_token="access-2", refresh_token=None)
+
+    flickr.scripts = [[reconnected, AuthFailure("401")], [AuthFailure("401")]]
+    await ansel.scheduler.run_sync_now("flickr", "hourly")
+    await ansel.worker.drain()
+    assert flickr.tokens == ["access-1", "access-2"]  # the refused one was replaced already, so the new one was tried
+    flickr.scripts = [[reconnected, PermanentFailure("404")]]
+    await ansel.connections.update_connection("flickr", access_token="access-1")
+    await ansel.scheduler.run_sync_now("flickr", "weekly")
+    await ansel.worker.drain()
+    assert (await ansel.connections.get_connection("flickr")).status is ConnectionStatus.ACTIVE
+
+
+async def test_an_iterator_that_is_no_generator_is_as_good(clock: FakeClock) -> None:
+    class Listed(Flickr):
+        def fetch(self, request: FetchRequest) -> AsyncIterator[Batch]:
+            return OneBatch()
+
+    async with open_in_memory(plugins=[Listed()], clock=clock) as ansel:
+        await ansel.connections.save_connection("flickr", access_token="token")
+        await ansel.scheduler.run_sync_now("flickr")
+        await ansel.worker.drain()
+        assert [row.outcome for row in await rows(ansel)] == [Outcome.SUCCEEDED]
+
+
+async def test_a_client_that_cancels_itself_is_told_as_its_bug(ansel: Ansel, flickr: Flickr) -> None:
+    async def cancels_itself() -> None:
+        raise asyncio.CancelledError
+
+    flickr.scripts = [[cancels_itself]]
+    await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    [row] = await rows(ansel)
+    assert (row.outcome, row.error_class) == (Outcome.FAILED, "bug")
+
+
+async def test_a_schedule_that_cannot_be_planned_is_switched_off_and_the_others_go_on(
+    ansel: Ansel, clock: FakeClock
+) -> None:
+    schedules = ansel.scheduler.schedules
+    broken = await schedules.get(ConnectionKey("default", "flickr"), Frequency.HOURLY)
+    await schedules.save(replace(broken, timezone="Mars/Olympus", next_slot_at=NOW))
+    clock.advance(timedelta(days=7))
+    await ansel.worker.drain()
+    [platform] = (await ansel.scheduler.status()).platforms
+    hourly, daily, _ = (each.schedule for each in platform.schedules)
+    assert (hourly.enabled, daily.enabled) == (False, True)
+    assert "could not be computed" in (hourly.disabled_reason or "")
+    assert {row.frequency for row in await rows(ansel) if row.outcome is Outcome.SUCCEEDED} == {"daily", "weekly"}
 
 
 async def test_a_rate_limit_waits_as_told_and_pressing_the_button_does_not_shorten_it(
@@ -410,6 +526,69 @@ async def test_a_job_that_is_still_running_at_the_end_of_the_grace_time_is_given
         job = await ansel.scheduler.get_job(queued.id)
     assert job.state is JobState.QUEUED
     assert [row.outcome for row in job.attempts] == [Outcome.RELEASED]
+
+
+async def swallows_its_cancellation() -> None:
+    with suppress(asyncio.CancelledError):
+        await asyncio.sleep(3600)
+
+
+async def makes_an_error_of_its_cancellation() -> None:
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError as cancelled:
+        raise RuntimeError from cancelled
+
+
+@pytest.mark.parametrize("hang", [swallows_its_cancellation, makes_an_error_of_its_cancellation])
+async def test_a_run_that_was_told_to_end_is_never_a_success_and_at_the_stop_never_a_failure(
+    flickr: Flickr, hang: Callable[[], Awaitable[None]]
+) -> None:
+    limits = replace(SHORT, run_limit=timedelta(seconds=30), no_progress_limit=timedelta(seconds=30))
+    for chosen, outcome in ((SHORT, Outcome.RETRYING), (limits, Outcome.RELEASED)):
+        async with open_in_memory(plugins=[flickr], limits=chosen) as ansel:
+            await ansel.connections.save_connection("flickr", access_token="access-1")
+            flickr.scripts, flickr.tokens = [[hang, Batch(records=[metric(1)], cursor="half")]], []
+            queued = await ansel.scheduler.run_sync_now("flickr")
+
+            async def far_enough(ansel: Ansel = ansel, outcome: Outcome = outcome) -> bool:
+                return bool(flickr.tokens) if outcome is Outcome.RELEASED else await logged(ansel, outcome)
+
+            await run_until(ansel, far_enough)
+            job = await ansel.scheduler.get_job(queued.id)
+            assert [row.outcome for row in job.attempts] == [outcome]
+
+
+async def test_a_client_that_yields_nothing_for_ever_holds_up_nobody(living: Ansel, flickr: Flickr) -> None:
+    class Endless(Flickr):
+        async def fetch(self, request: FetchRequest) -> AsyncIterator[Batch]:
+            while True:
+                yield Batch()
+
+    async with open_in_memory(plugins=[Endless()], limits=SHORT) as ansel:
+        await ansel.connections.save_connection("flickr", access_token="access-1")
+        await ansel.scheduler.run_sync_now("flickr")
+        await run_until(ansel, lambda: logged(ansel, Outcome.RETRYING))
+
+
+async def test_a_worker_whose_every_place_is_stuck_ends_instead_of_living_on_idly(flickr: Flickr) -> None:
+    ended = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not ended.is_set():
+            with suppress(asyncio.CancelledError):
+                await ended.wait()
+
+    async with open_in_memory(plugins=[flickr], limits=replace(SHORT, concurrency=1)) as ansel:
+        await ansel.connections.save_connection("flickr", access_token="access-1")
+        flickr.scripts = [[stubborn]]
+        await ansel.scheduler.run_sync_now("flickr")
+        try:
+            async with asyncio.timeout(10):
+                with pytest.raises(RuntimeError, match="every place is taken"):
+                    await ansel.worker.run()
+        finally:
+            ended.set()
 
 
 async def test_a_removed_connection_ends_its_run_and_nothing_of_it_is_written(living: Ansel, flickr: Flickr) -> None:

@@ -10,6 +10,7 @@ from anselai.domain.secret import Secret
 LONGEST_TOKEN = 8192
 LONGEST_NAME = 256
 MOST_SCOPES = 100
+EARLIEST_YEAR, LATEST_YEAR = 1970, 9998  # beyond these, changing an instant's zone can overflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +44,10 @@ class ConnectionFields:
         )
 
 
-def _token_problems(path: str, token: Secret) -> Iterator[Problem]:
-    text = token.reveal()
-    if not text.strip():
+def _token_problems(path: str, token: object) -> Iterator[Problem]:
+    if not isinstance(token, Secret) or not isinstance(text := token.reveal(), str):
+        yield Problem(path, "must be text")
+    elif not text.strip():
         yield Problem(path, "must not be empty")
     elif len(text) > LONGEST_TOKEN:
         yield Problem(path, f"must have at most {LONGEST_TOKEN} characters")
@@ -53,8 +55,8 @@ def _token_problems(path: str, token: Secret) -> Iterator[Problem]:
         yield Problem(path, "must not contain control characters")
 
 
-def _text_problems(path: str, text: str) -> Iterator[Problem]:
-    if not text.strip() or len(text) > LONGEST_NAME or not text.isprintable():
+def _text_problems(path: str, text: object) -> Iterator[Problem]:
+    if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_NAME or not text.isprintable():
         yield Problem(path, f"must have 1 to {LONGEST_NAME} printable characters")
 
 
@@ -66,6 +68,10 @@ def _scope_problems(scopes: Sequence[str]) -> Iterator[Problem]:
         yield from _text_problems(f"scopes[{place}]", scope)
 
 
-def _instant_problems(path: str, instant: datetime | None) -> Iterator[Problem]:
-    if instant is not None and instant.tzinfo is None:
-        yield Problem(path, "must have a time zone, for example 2026-01-31T12:00:00Z")
+def _instant_problems(path: str, instant: object) -> Iterator[Problem]:
+    if instant is None:
+        return
+    if not isinstance(instant, datetime) or instant.tzinfo is None:
+        yield Problem(path, "must be an instant with a time zone, for example 2026-01-31T12:00:00Z")
+    elif not EARLIEST_YEAR <= instant.year <= LATEST_YEAR:
+        yield Problem(path, f"must be between {EARLIEST_YEAR} and {LATEST_YEAR}")

@@ -72,7 +72,7 @@ class ConnectionManager:
             refresh_token=_secret(refresh_token) if refresh_token is not None else None,
             account_id=account_id,
             token_expires_at=token_expires_at,
-            scopes=tuple(scopes),
+            scopes=_listed(scopes),
         ).checked()
         connection = PlatformConnection(
             id=self.ids.new(),
@@ -124,7 +124,7 @@ class ConnectionManager:
             refresh_token=None if isinstance(refresh_token, Keep) or refresh_token is None else _secret(refresh_token),
             account_id=stored.account_id if isinstance(account_id, Keep) else account_id,
             token_expires_at=old_expiry if isinstance(token_expires_at, Keep) else token_expires_at,
-            scopes=stored.scopes if isinstance(scopes, Keep) else tuple(scopes),
+            scopes=stored.scopes if isinstance(scopes, Keep) else _listed(scopes),
         ).checked()
         sealed_refresh = (
             stored.refresh_token
@@ -164,18 +164,17 @@ class ConnectionManager:
         try:
             credentials = self.vault.open_credentials(stored)
             async with asyncio.timeout(VERIFY_LIMIT.total_seconds()):
-                answer = await client.verify(stored.key, credentials, now)
-            reason = answer.reason
+                answer = _verification(await client.verify(stored.key, credentials, now))
+            reason = None if answer.reason is None else self.vault.tell(answer.reason, credentials)
         except TokenUnreadable as unreadable:
             stored, reason = await self._mark_error(stored, unreadable.code, str(unreadable)), str(unreadable)
         except PlatformFailure as failure:
-            reason = str(failure)
+            reason = self.vault.tell(failure, credentials)
         except TimeoutError:
             reason = f"{client.info.label} did not answer within {VERIFY_LIMIT.total_seconds():.0f} seconds."
         except Exception as bug:  # noqa: BLE001  foreign code: whatever a plug-in raises is a failed test, not a crash
-            reason = f"The {client.info.label} client failed: {type(bug).__name__}: {bug}"
-        if reason is not None:
-            reason = self.vault.scrub(reason, credentials)
+            told = self.vault.tell(bug, credentials)
+            reason = f"The {client.info.label} client failed: {type(bug).__name__}: {told}"
         if answer is not None:
             stored = await self._keep_answer(stored, answer, reason)
         return ConnectionTest(
@@ -248,6 +247,18 @@ class ConnectionManager:
             return await self.connections.replace(changed)
         except ConnectionChanged:  # somebody knows better by now: what the test saw is of a connection that was
             return await self.connections.get(changed.key)
+
+
+def _verification(answer: object) -> Verification:
+    if not isinstance(answer, Verification):
+        raise TypeError(f"verify returned {type(answer).__name__} where a Verification was due")
+    return answer
+
+
+def _listed(scopes: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(scopes, str):
+        raise InvalidInput.of("scopes", "must be a list of names, not one text")
+    return tuple(scopes)
 
 
 def _secret(token: str | Secret) -> Secret:

@@ -12,6 +12,7 @@ from anselai.domain.ports.platform_client import Platforms
 from anselai.domain.ports.records import Records
 
 DEFAULT_DAYS = 30
+EARLIEST_YEAR = 1970
 LONGEST_PERIOD = timedelta(days=3660)
 
 
@@ -49,6 +50,8 @@ class Insights:
 
     def _period(self, first: date | None, last: date | None) -> Period:
         last = last or max(self.clock.now().date(), first or date.min)
+        if last.year < EARLIEST_YEAR or (first is not None and first.year < EARLIEST_YEAR):
+            raise InvalidInput.of("from", f"must not be before {EARLIEST_YEAR}")
         first = first or last - timedelta(days=DEFAULT_DAYS - 1)
         if first > last:
             raise InvalidInput.of("from", "must not be after `to`")

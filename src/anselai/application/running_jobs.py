@@ -59,13 +59,13 @@ class RunningJobs:
     limits: WorkerLimits
     jobs: dict[UUID, RunningJob] = field(default_factory=dict)
     stuck: set[RunningJob] = field(default_factory=set)
-    untold: int = 0  # of `jobs`, those that have ended and whose result the store has not taken yet
 
     @property
     def free(self) -> int:
         """How many more may start. A run that has ended takes no place, but only as many as may run wait to be told."""
         at_most = self.limits.concurrency
-        return min(at_most - (len(self.jobs) - self.untold) - len(self.stuck), 2 * at_most - len(self.jobs))
+        ended = sum(each.told and not each.ignores_cancellation for each in self.jobs.values())
+        return min(at_most - (len(self.jobs) - ended) - len(self.stuck), 2 * at_most - len(self.jobs))
 
     def tasks(self) -> "list[asyncio.Task[None]]":
         return [each.task for each in (*self.jobs.values(), *self.stuck) if each.task is not None]

@@ -1,13 +1,24 @@
 """Turns due schedules into queued jobs."""
 
-from dataclasses import dataclass
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from anselai.domain.ports.clock import Ids
-from anselai.domain.ports.schedules import PlannedSlot, Schedules
+from anselai.domain.connection import ConnectionKey
+from anselai.domain.errors import ConnectionChanged, ConnectionNotFound
+from anselai.domain.frequency import Frequency
+from anselai.domain.ports.clock import Clock, Ids
+from anselai.domain.ports.schedules import DueSchedules, PlannedSlot, Schedules
 from anselai.domain.ports.timetable import Timetable
-from anselai.domain.schedule import plan_slots
+from anselai.domain.schedule import DueSchedule, SlotPlan, plan_slots
+
+log = logging.getLogger("anselai.planner")
 
 SCHEDULES_PER_TICK = 500
+TIME_PER_TICK = 0.2  # seconds
+LOOK_AGAIN = timedelta(days=1)  # at a schedule that cannot be planned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,17 +27,45 @@ class SlotPlanner:
 
     schedules: Schedules
     timetable: Timetable
+    clock: Clock
     ids: Ids
 
     async def tick(self) -> int:
-        """Plan what is due, at most SCHEDULES_PER_TICK schedules; how many there were (0: nothing is left)."""
-        due = await self.schedules.due(SCHEDULES_PER_TICK)
-        if not due.schedules:
-            return 0
-        await self.schedules.commit(
-            [
-                PlannedSlot(plan=plan_slots(each, now=due.now, timetable=self.timetable), job_id=self.ids.new())
-                for each in due.schedules
-            ]
-        )
+        """Plan what is due, the longest due first; how many schedules were (0: nothing is left).
+
+        At most SCHEDULES_PER_TICK, and no more than fit into TIME_PER_TICK: the rest is due at the next tick.
+        """
+        return await self._plan(await self.schedules.due(SCHEDULES_PER_TICK))
+
+    async def settle(self, key: ConnectionKey, frequency: Frequency) -> None:
+        """Account for every slot of this one schedule that is due, so that the schedule can be changed."""
+        while await self._plan(await self.schedules.due_of(key, frequency)):
+            pass
+
+    async def _plan(self, due: DueSchedules) -> int:
+        planned = []
+        until = self.clock.monotonic() + TIME_PER_TICK
+        for each in due.schedules:
+            plan = await self._plan_one(each, due.now)
+            if plan is not None:
+                planned.append(PlannedSlot(plan=plan, job_id=self.ids.new()))
+            if self.clock.monotonic() > until:
+                break
+            await asyncio.sleep(0)  # crons take time, and this is not the only work of the process
+        if planned:
+            await self.schedules.commit(planned)
         return len(due.schedules)
+
+    async def _plan_one(self, due: DueSchedule, now: datetime) -> SlotPlan | None:
+        """The plan, or None for a schedule whose slots cannot be computed: it is switched off, and the others go on."""
+        try:
+            return plan_slots(due, now=now, timetable=self.timetable)
+        except Exception as error:
+            schedule = due.schedule
+            log.exception("The %s schedule of %s cannot be planned.", schedule.frequency, schedule.key.platform)
+            reason = f"its next run could not be computed ({type(error).__name__}); change its cron or time zone"
+            with suppress(ConnectionChanged, ConnectionNotFound):  # somebody else was faster
+                await self.schedules.save(
+                    replace(schedule, enabled=False, disabled_reason=reason, next_slot_at=now + LOOK_AGAIN)
+                )
+            return None

@@ -1,9 +1,11 @@
 """Runs one claimed job: fresh token, fetch, checkpoint by checkpoint, and the result of the attempt."""
 
+import asyncio
 import random
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from anselai.application.token_refresh import TokenRefresher
 from anselai.application.token_vault import TokenVault
@@ -30,7 +32,7 @@ from anselai.domain.ports.records import Records
 from anselai.domain.records import RECORD_TYPES
 from anselai.domain.sync_job import AttemptResult, ClaimedJob, Outcome
 
-LONGEST_MESSAGE = 500
+MOST_API_CALLS = 1_000_000  # in one batch
 
 
 class Stalled(ClientBug):
@@ -50,6 +52,7 @@ class RunProgress:
     simulated: bool = False
     batches_stored: int = 0
     credentials: Credentials | None = field(default=None, repr=False)
+    connection: PlatformConnection | None = None  # as it was when the platform was last called
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +88,11 @@ class SyncRunner:
         """What becomes of an attempt that ended with this error."""
         job = claimed.job
         failure_class = _class_of(error)
-        code, message = _told(error)
         decision = retry.after_failure(
             failure_class,
             so_far=retry.Failures(without_progress=job.failures, with_progress=job.partial_failures),
             made_progress=progress.batches_stored > 0,
-            retry_after=error.retry_after if isinstance(error, RateLimited) else None,
+            retry_after=_retry_after(error),
             jitter=random.random(),  # noqa: S311  jitter, not a secret
         )
         result = AttemptResult(
@@ -102,8 +104,8 @@ class SyncRunner:
             failures=decision.failures.without_progress,
             partial_failures=decision.failures.with_progress,
             error_class=failure_class,
-            error_code=code,
-            error_message=_printable(self.vault.scrub(message, progress.credentials))[:LONGEST_MESSAGE],
+            error_code=error.code if isinstance(error, AnselError) else ClientBug.code,
+            error_message=self._told(error, progress),
         )
         if isinstance(decision, retry.Retry):
             return replace(result, retry_in=decision.delay)
@@ -112,7 +114,27 @@ class SyncRunner:
             result,
             outcome=Outcome.STALLED if isinstance(error, Stalled) else Outcome.FAILED,
             connection_status=ConnectionStatus.EXPIRED if expired else ConnectionStatus.ERROR,
+            judged_token=(progress.connection or claimed.connection).access_token,
         )
+
+    def released(self, claimed: ClaimedJob, progress: RunProgress) -> AttemptResult:
+        """An attempt that ended because this worker stops: the job goes back as it was."""
+        return AttemptResult(
+            lease=claimed.job.lease,
+            outcome=Outcome.RELEASED,
+            records=progress.records,
+            api_calls=progress.api_calls,
+            simulated=progress.simulated,
+            failures=claimed.job.failures,
+            partial_failures=claimed.job.partial_failures,
+            error_message="The scheduler stopped and gave the job back.",
+        )
+
+    def _told(self, error: Exception, progress: RunProgress) -> str:
+        told = self.vault.tell(error, progress.credentials)
+        if isinstance(error, AnselError):
+            return told
+        return f"The platform client failed with {type(error).__name__}: {told}"
 
     async def _sync(self, claimed: ClaimedJob, progress: RunProgress) -> None:
         client = self.platforms.get(claimed.job.key.platform)
@@ -137,6 +159,7 @@ class SyncRunner:
     async def _fetch(
         self, client: PlatformClient, claimed: ClaimedJob, connection: PlatformConnection, progress: RunProgress
     ) -> None:
+        progress.connection = connection
         progress.credentials = self.vault.open_credentials(connection)
         request = FetchRequest(
             key=connection.key,
@@ -147,7 +170,7 @@ class SyncRunner:
             now=self.clock.now(),
         )
         more_promised = False
-        async with aclosing(_stream(client, request)) as batches:
+        async with _stream(client, request) as batches:
             async for batch in batches:
                 more_promised = _checked(batch, progress.cursor).has_more
                 await self._store(claimed, batch, progress)
@@ -162,14 +185,22 @@ class SyncRunner:
             progress.records += len(batch.records)
             progress.batches_stored += 1
             progress.cursor = batch.cursor
-        progress.progressed_at = self.clock.monotonic()
+            progress.progressed_at = self.clock.monotonic()
+        else:
+            await asyncio.sleep(0)  # a client that yields nothing for ever must not hold up everybody else
 
 
-def _stream(client: PlatformClient, request: FetchRequest) -> AsyncGenerator[Batch]:
-    stream = client.fetch(request)
-    if not isinstance(stream, AsyncGenerator):
-        raise ClientBug(f"The {client.info.label} client's fetch is no asynchronous generator.")
-    return stream
+@asynccontextmanager
+async def _stream(client: PlatformClient, request: FetchRequest) -> AsyncIterator[AsyncIterator[Batch]]:
+    """The client's batches. A generator is closed at once when we are done with it, so that its cleanup runs here."""
+    batches = client.fetch(request)
+    if not isinstance(batches, AsyncIterator):
+        raise ClientBug(f"The {client.info.label} client's fetch gives no asynchronous iterator.")
+    try:
+        yield batches
+    finally:
+        if isinstance(batches, AsyncGenerator):
+            await batches.aclose()
 
 
 def _checked(batch: object, cursor: str | None) -> Batch:
@@ -178,14 +209,21 @@ def _checked(batch: object, cursor: str | None) -> Batch:
         raise ClientBug(f"The platform client returned {type(batch).__name__} where a Batch of records was due.")
     if batch.cursor is not None and not isinstance(batch.cursor, str):
         raise ClientBug("The platform client returned a cursor that is not text.")
+    flags: tuple[object, ...] = (batch.has_more, batch.simulated)
+    if not _is_count(batch.api_calls) or not all(isinstance(each, bool) for each in flags):
+        raise ClientBug("The platform client returned a Batch whose api_calls is no count, or a flag no bool.")
     if batch.has_more and batch.cursor == cursor:
         raise Stalled("The sync made no progress: the platform promised more, but its cursor did not move.")
     return batch
 
 
-def _printable(message: str) -> str:
-    """Foreign text as a database takes it: no control characters, no lone surrogates."""
-    return "".join(each if each.isprintable() else " " for each in message)
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_API_CALLS
+
+
+def _retry_after(error: Exception) -> timedelta | None:
+    wait = error.retry_after if isinstance(error, RateLimited) else None
+    return wait if isinstance(wait, timedelta) else None
 
 
 def _class_of(error: Exception) -> FailureClass:
@@ -198,10 +236,3 @@ def _class_of(error: Exception) -> FailureClass:
         case TokenUnreadable() | UnknownPlatform() | ConnectionNotFound():
             return FailureClass.PERMANENT
     return FailureClass.BUG
-
-
-def _told(error: Exception) -> tuple[str, str]:
-    """The code and the sentence for the log."""
-    if isinstance(error, AnselError):
-        return error.code, str(error)
-    return ClientBug.code, f"The platform client failed with {type(error).__name__}: {error}"

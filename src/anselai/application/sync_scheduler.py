@@ -72,13 +72,12 @@ class SyncScheduler:
         key, rhythm = ConnectionKey(studio, platform), _frequency(frequency)
         stored = await self.schedules.get(key, rhythm)
         if stored.next_slot_at <= self.clock.now():
-            while await self.planner.tick():
-                pass
+            await self.planner.settle(key, rhythm)
             stored = await self.schedules.get(key, rhythm)
         switched_on = enabled if enabled is not None else (stored.enabled or (cron, timezone, catch_up) == (None,) * 3)
         changed = replace(
             stored,
-            cron=stored.cron if cron is None else " ".join(cron.split()),
+            cron=stored.cron if cron is None else _one_spaced(cron),
             timezone=stored.timezone if timezone is None else timezone,
             enabled=switched_on,
             catch_up=stored.catch_up if catch_up is None else _catch_up(catch_up),
@@ -186,6 +185,12 @@ class SyncScheduler:
         )
         page = tuple(rows[:limit])
         return LogPage(entries=page, next_cursor=_encode(page[-1].id) if len(rows) > limit else None)
+
+
+def _one_spaced(cron: object) -> str:
+    if not isinstance(cron, str):
+        raise InvalidInput.of("cron", "must be text")
+    return " ".join(cron.split())
 
 
 def _frequency(value: Frequency | str) -> Frequency:

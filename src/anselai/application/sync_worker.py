@@ -4,20 +4,22 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+from anselai.application.result_writer import ResultWriter
 from anselai.application.running_jobs import Released, RunningJob, RunningJobs, WorkerLimits, ignored_cancellation
 from anselai.application.slot_planner import SlotPlanner
 from anselai.application.sync_runner import SyncRunner
-from anselai.domain.errors import AnselError, LeaseLost, StoreUnavailable
+from anselai.domain.errors import AnselError, ClientBug, LeaseLost, StoreUnavailable
 from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.jobs import SyncJobs
 from anselai.domain.ports.schedules import Schedules
 from anselai.domain.ports.workers import Workers
-from anselai.domain.sync_job import AttemptResult, ClaimedJob, Outcome
+from anselai.domain.sync_job import AttemptResult, ClaimedJob
 
 T = TypeVar("T")
 log = logging.getLogger("anselai.worker")
@@ -48,17 +50,22 @@ class SyncWorker:
     clock: Clock
     limits: WorkerLimits = field(default_factory=WorkerLimits)
     running: RunningJobs = field(init=False)
-    results: list[AttemptResult] = field(init=False, default_factory=list)
-    results_came: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    writer: ResultWriter = field(init=False)
     place_is_free: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     hurried: bool = field(init=False, default=False)
+    closing: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.running = RunningJobs(limits=self.limits)
+        self.writer = ResultWriter(jobs=self.jobs)
 
     async def run(self) -> None:
-        """Work until `stop` is called, then let running jobs finish within the grace time or give them back."""
+        """Work until `stop` is called, then let running jobs finish within the grace time or give them back.
+
+        Raises RuntimeError when every place is taken by a run that ignores its cancellation: nothing but a new process
+        helps then.
+        """
         await self._surviving(self._beat)
         loops = [
             asyncio.create_task(self._plan_loop(), name="plan"),
@@ -66,12 +73,14 @@ class SyncWorker:
         ]
         background = [
             asyncio.create_task(self._watch_loop(), name="watch"),
+            asyncio.create_task(self._chore_loop(), name="chores"),
             asyncio.create_task(self._finish_loop(), name="finish"),
         ]
         try:
             await asyncio.gather(*loops)
             await self._let_jobs_finish()
         finally:
+            self.closing = True
             for task in (*loops, *background, *self.running.tasks()):
                 task.cancel()
             await asyncio.gather(*loops, *background, return_exceptions=True)
@@ -89,13 +98,13 @@ class SyncWorker:
             while await self.planner.tick():
                 pass
             claimed = await self.jobs.claim(self.id, self.limits.concurrency, self.limits.lease)
-            if not claimed:
+            if not claimed and not self.running.jobs:
                 return attempts
             attempts += len(claimed)
             for each in claimed:
                 self.start(each)
             while self.running.jobs:
-                await self._until(self.results_came)
+                await self._until(self.writer.came)
                 await self._flush()
 
     async def _plan_loop(self) -> None:
@@ -106,6 +115,8 @@ class SyncWorker:
 
     async def _claim_loop(self) -> None:
         while not self.stopping.is_set():
+            if len(self.running.stuck) >= self.limits.concurrency:
+                raise RuntimeError("every place is taken by a platform client that ignores its cancellation")
             if self.running.free <= 0:
                 self.place_is_free.clear()
                 await self._until(self.place_is_free)
@@ -130,8 +141,8 @@ class SyncWorker:
             held_until=now + self.limits.lease.total_seconds(),
         )
         before = self.running.jobs.get(running.id)
-        if before is not None and not before.told:  # its lease ran out unnoticed, and the job came back to us
-            before.cancel(LeaseLost(), now)
+        if before is not None and before.task is not None and not before.task.done():
+            before.cancel(LeaseLost(), now)  # its lease ran out unnoticed, and the job came back to us
             before.told = True
             self.running.stuck.add(before)
         self.running.jobs[running.id] = running
@@ -139,34 +150,38 @@ class SyncWorker:
 
     async def _run(self, running: RunningJob) -> None:
         try:
+            result = await self._result(running)
+        except Exception as unforeseen:
+            log.exception("The result of a run could not be told.")
+            result = self.runner.failed(running.claimed, running.progress, ClientBug(type(unforeseen).__name__))
+        if running.told:  # by the watch, which found that it ignored its cancellation
+            self.running.stuck.discard(running)
+            self.place_is_free.set()
+        elif not self.closing:
+            self._ended(running, result)
+
+    async def _result(self, running: RunningJob) -> AttemptResult | None:
+        """What came of the run, or None when its lease is lost. Once a run was told to end, why it was told decides:
+        its client may make anything of the cancellation.
+        """
+        try:
             result: AttemptResult | None = await self.runner.run(running.claimed, running.progress)
         except LeaseLost:
             result = None
         except asyncio.CancelledError:
-            result = self._result_of_cancelled(running)
-        if running.told:  # by the watch, which found that it ignored its cancellation
-            self.running.stuck.discard(running)
-            self.place_is_free.set()
-        else:
-            self._ended(running, result)
+            if running.ending is None and not self.closing:
+                bug = ClientBug("The platform client cancelled its own run.")
+                result = self.runner.failed(running.claimed, running.progress, bug)
+            else:
+                result = None
+        return result if running.ending is None else self._result_of_ending(running, running.ending)
 
-    def _result_of_cancelled(self, running: RunningJob) -> AttemptResult | None:
-        match running.ending:
-            case None | LeaseLost():
-                return None
-            case Released():
-                progress = running.progress
-                return AttemptResult(
-                    lease=running.claimed.job.lease,
-                    outcome=Outcome.RELEASED,
-                    records=progress.records,
-                    api_calls=progress.api_calls,
-                    simulated=progress.simulated,
-                    failures=running.claimed.job.failures,
-                    partial_failures=running.claimed.job.partial_failures,
-                    error_message="The scheduler stopped and gave the job back.",
-                )
-        return self.runner.failed(running.claimed, running.progress, running.ending)
+    def _result_of_ending(self, running: RunningJob, why: Exception) -> AttemptResult | None:
+        if isinstance(why, LeaseLost):
+            return None
+        if isinstance(why, Released):
+            return self.runner.released(running.claimed, running.progress)
+        return self.runner.failed(running.claimed, running.progress, why)
 
     def _ended(self, running: RunningJob, result: AttemptResult | None) -> None:
         running.told = True
@@ -174,59 +189,48 @@ class SyncWorker:
             log.warning("A %s sync lost its lease; another worker goes on.", running.claimed.job.key.platform)
             self._leave_place(running)
         else:
-            self.results.append(result)
-            self.running.untold += 1
+            self.writer.add(result)
             self.place_is_free.set()
-        self.results_came.set()
 
     def _leave_place(self, running: RunningJob) -> None:
         self.running.jobs.pop(running.id, None)
-        if running.ignores_cancellation:
+        if running.ignores_cancellation and running.task is not None and not running.task.done():
             self.running.stuck.add(running)
         self.place_is_free.set()
 
     async def _finish_loop(self) -> None:
         while True:
-            await self.results_came.wait()
+            await self.writer.came.wait()
             await self._surviving(self._flush)
 
     async def _flush(self) -> None:
-        """Write the results that are there, in one transaction. What cannot be written is kept for the next time."""
-        self.results_came.clear()
-        batch = self.results[:]
-        if not batch:
-            return
-        try:
-            accepted = await self.jobs.finish(batch)
-        except BaseException:
-            self.results_came.set()
-            raise
-        del self.results[: len(batch)]
-        self.running.untold -= len(batch)
-        for result in batch:
+        for result in await self.writer.write():
             running = self.running.jobs.get(result.lease.job_id)
             if running is not None and running.claimed.job.lease == result.lease:  # not a later claim of ours
                 self._leave_place(running)
-            if result.lease.job_id not in accepted:
-                log.warning("The result of a run came too late: its lease was lost.")
 
     async def _watch_loop(self) -> None:
-        """Keep leases alive, hold runs to their limits, tell that we live, bring back what others left behind."""
+        """Keep leases alive and hold runs to their limits. A renewal that fails is tried again at the next look."""
         renew_every = self.limits.lease.total_seconds() / 3
-        chores: list[tuple[float, Callable[[], Awaitable[object]]]] = [
-            (renew_every, self._renew),
-            (BEAT_EVERY, self._beat),
-            (RECLAIM_EVERY, self._reclaim),
-            (PRUNE_EVERY, self._prune),
-        ]
+        renew_at = self.clock.monotonic() + renew_every * random.random()  # noqa: S311
+        while True:
+            await asyncio.sleep(min(WATCH_EVERY, renew_every))
+            self._hold_to_limits()
+            if self.clock.monotonic() >= renew_at:
+                with suppress(AnselError):
+                    await self._renew()
+                    renew_at = self.clock.monotonic() + renew_every
+
+    async def _chore_loop(self) -> None:
+        """Tell that we live, bring back what others left behind, forget what is old."""
+        chores = [(BEAT_EVERY, self._beat), (RECLAIM_EVERY, self._reclaim), (PRUNE_EVERY, self._prune)]
         due = [self.clock.monotonic() + every * random.random() for every, _ in chores]  # noqa: S311
         while True:
             await asyncio.sleep(WATCH_EVERY)
-            self._hold_to_limits()
             for place, (every, chore) in enumerate(chores):
                 if self.clock.monotonic() >= due[place]:
-                    due[place] = self.clock.monotonic() + every
-                    await self._surviving(chore)
+                    there_is_more = await self._surviving(chore)
+                    due[place] = self.clock.monotonic() + (0 if there_is_more else every)
 
     def _hold_to_limits(self) -> None:
         now = self.clock.monotonic()
@@ -236,8 +240,8 @@ class SyncWorker:
             bug = ignored_cancellation(running)
             log.error("%s: %s", running.claimed.job.key.platform, bug)
             running.ignores_cancellation = True
-            lost = isinstance(running.ending, LeaseLost)
-            self._ended(running, None if lost else self.runner.failed(running.claimed, running.progress, bug))
+            deciding = running.ending if isinstance(running.ending, LeaseLost | Released) else bug
+            self._ended(running, self._result_of_ending(running, deciding))
 
     async def _renew(self) -> None:
         asked_at = self.clock.monotonic()
@@ -251,20 +255,22 @@ class SyncWorker:
             elif each.id in self.running.jobs:
                 each.cancel(LeaseLost(), self.clock.monotonic())
 
-    async def _beat(self) -> None:
+    async def _beat(self) -> bool:
         await self.workers.beat(self.id, self.host, self.pid)
+        return False
 
     async def _leave(self) -> None:
         await self.workers.leave(self.id)
 
-    async def _reclaim(self) -> int:
+    async def _reclaim(self) -> bool:
+        """Whether anything came back: there may be more."""
         reclaimed = await self.jobs.reclaim(RECLAIM_BATCH)
         if reclaimed:
             log.warning("%d abandoned syncs came back into the queue.", reclaimed)
-        return reclaimed
+        return reclaimed > 0
 
-    async def _prune(self) -> None:
-        await self.jobs.prune(KEEP_JOBS, KEEP_LOG, PRUNE_BATCH)
+    async def _prune(self) -> bool:
+        return await self.jobs.prune(KEEP_JOBS, KEEP_LOG, PRUNE_BATCH) >= PRUNE_BATCH
 
     async def _let_jobs_finish(self) -> None:
         asked_at = self.clock.monotonic()

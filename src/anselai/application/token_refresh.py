@@ -9,16 +9,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+from anselai.application.connection_input import ConnectionFields
 from anselai.application.token_vault import TokenVault
 from anselai.domain.connection import ConnectionKey, ConnectionStatus, Credentials, PlatformConnection
 from anselai.domain.errors import (
     AuthFailure,
     ClientBug,
+    ConnectionChanged,
+    InvalidInput,
     NoRefreshToken,
     PlatformFailure,
     RateLimited,
     RefreshInProgress,
-    TokenUnreadable,
+    StoreUnavailable,
     TransientFailure,
 )
 from anselai.domain.ports.clock import Clock, Ids
@@ -29,6 +32,9 @@ REFRESH_LIMIT = timedelta(seconds=30)
 REFRESH_LEASE = timedelta(seconds=60)  # longer than REFRESH_LIMIT, so a living refresher never loses its lease
 WAIT_FOR_OTHERS = timedelta(seconds=35)
 WAIT_STEP = timedelta(milliseconds=100)
+CALLER_PATIENCE = timedelta(seconds=45)
+KEEP_TRYING = timedelta(minutes=10)
+STORE_AGAIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +63,25 @@ class TokenRefresher:
     async def refresh(self, key: ConnectionKey, *, seen: PlatformConnection | None = None) -> PlatformConnection:
         """Refresh now; every caller that asks meanwhile gets the same answer.
 
-        With `seen`, a connection whose access token is no longer the one that was seen counts as refreshed already.
-        Raises ConnectionNotFound, NoRefreshToken, RefreshInProgress, TokenUnreadable, PlatformFailure.
+        With `seen`, a connection whose access token is no longer the one that was seen counts as refreshed already; so
+        does one that got new tokens from somebody else while the platform was asked. Raises ConnectionNotFound,
+        NoRefreshToken, RefreshInProgress, TokenUnreadable, StoreUnavailable, PlatformFailure.
         """
         task = self.running.get(key)
         if task is None:
             task = asyncio.create_task(self._refresh(key, seen), name=f"refresh {key.platform}")
             self.running[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
-        return await asyncio.shield(task)  # one caller that goes away must not end the refresh of the others
+        # One caller that goes away must not end the refresh of the others, nor lose the tokens that it brings.
+        await asyncio.wait({task}, timeout=CALLER_PATIENCE.total_seconds())
+        if not task.done():
+            raise RefreshInProgress(key.platform)
+        return task.result()
+
+    async def settle(self) -> None:
+        """Wait for refreshes under way, so that the store is not closed before the tokens they bring are in it."""
+        if self.running:
+            await asyncio.wait(set(self.running.values()), timeout=CALLER_PATIENCE.total_seconds())
 
     def _forget(self, key: ConnectionKey, done: "asyncio.Task[PlatformConnection]") -> None:
         self.running.pop(key, None)
@@ -75,25 +91,45 @@ class TokenRefresher:
     async def _refresh(self, key: ConnectionKey, seen: PlatformConnection | None) -> PlatformConnection:
         client = self.platforms.get(key.platform)
         before = await self.connections.get(key)
+        if seen is not None and before.access_token != seen.access_token:
+            return before
         if before.refresh_token is None:
             raise NoRefreshToken(key.platform)
         owner = self.ids.new()
         stored = await self._take_turn(key, owner, before)
         if stored is None:
             return await self.connections.get(key)
-        if seen is not None and stored.access_token != seen.access_token:
-            return await self.connections.end_refresh(owner, stored, stored)
-        after = stored
+        if stored.access_token != before.access_token:
+            return await self._store(owner, stored, None)
         try:
             after = await self._call(client, stored)
         except AuthFailure as refused:
-            after = stored.marked(
+            expired = stored.marked(
                 ConnectionStatus.EXPIRED, now=self.clock.now(), code=refused.code, reason=str(refused)
             )
+            now_stored = await self._store(owner, stored, expired)
+            if now_stored.access_token != stored.access_token:
+                return now_stored  # somebody reconnected meanwhile: what was refused is gone
             raise
-        finally:  # the right is given back whatever happened, also when this process is told to stop
-            after = await self.connections.end_refresh(owner, stored, after)
-        return after
+        except BaseException:  # the right is given back whatever happened
+            await self._store(owner, stored, None)
+            raise
+        return await self._store(owner, stored, after)
+
+    async def _store(
+        self, owner: UUID, before: PlatformConnection, after: PlatformConnection | None
+    ) -> PlatformConnection:
+        """Store what came, and do not let go of it while the store is away: a rotated token exists only here."""
+        give_up_at = self.clock.monotonic() + KEEP_TRYING.total_seconds()
+        while True:
+            try:
+                return await self.connections.end_refresh(owner, before, after)
+            except ConnectionChanged:
+                return await self.connections.get(before.key)
+            except StoreUnavailable:
+                if after is None or self.clock.monotonic() > give_up_at:
+                    raise  # the right alone runs out by itself
+            await asyncio.sleep(STORE_AGAIN.total_seconds())
 
     async def _take_turn(
         self, key: ConnectionKey, owner: UUID, before: PlatformConnection
@@ -109,33 +145,44 @@ class TokenRefresher:
         return stored
 
     async def _call(self, client: PlatformClient, stored: PlatformConnection) -> PlatformConnection:
-        credentials: Credentials | None = None
+        credentials = self.vault.open_credentials(stored)
+        label = client.info.label
         try:
-            credentials = self.vault.open_credentials(stored)
             async with asyncio.timeout(REFRESH_LIMIT.total_seconds()):
                 renewed = await client.refresh(stored.key, credentials, self.clock.now())
-            return self._renewed(stored, renewed)
-        except (PlatformFailure, TokenUnreadable) as failure:
-            failure.args = (self.vault.scrub(str(failure), credentials),)
-            raise
+            return self._renewed(client, stored, renewed)
+        except PlatformFailure as failure:
+            raise failure.retold(self.vault.tell(failure, credentials)) from None
+        except InvalidInput as nonsense:
+            raise ClientBug(f"The {label} client's token refresh gave nonsense: {nonsense}") from None
         except TimeoutError:
-            raise TransientFailure(f"{client.info.label} did not answer the token refresh in time.") from None
+            raise TransientFailure(f"{label} did not answer the token refresh in time.") from None
         except Exception as bug:  # noqa: BLE001  foreign code: what a plug-in raises unforeseen is told as its bug
-            text = self.vault.scrub(f"{type(bug).__name__}: {bug}", credentials)
-            raise ClientBug(f"The {client.info.label} client failed at the token refresh: {text}") from None
+            told = self.vault.tell(bug, credentials)
+            raise ClientBug(f"The {label} client failed at the token refresh: {type(bug).__name__}: {told}") from None
 
-    def _renewed(self, stored: PlatformConnection, renewed: Credentials) -> PlatformConnection:
+    def _renewed(self, client: PlatformClient, stored: PlatformConnection, renewed: object) -> PlatformConnection:
+        """The connection with what the platform gave, once that is known to be what it should be."""
         if not isinstance(renewed, Credentials):
-            raise ClientBug(f"The {stored.key.platform} client returned no credentials from its token refresh.")
-        refresh_token = renewed.refresh_token
+            raise ClientBug(f"The {client.info.label} client returned no credentials from its token refresh.")
+        now, lifetime = self.clock.now(), client.info.token_lifetime
+        expires_at = renewed.expires_at
+        if expires_at is None and lifetime is not None:
+            expires_at = now + lifetime
+        given = ConnectionFields(
+            access_token=renewed.access_token,
+            refresh_token=renewed.refresh_token,
+            token_expires_at=expires_at,
+            scopes=renewed.scopes or stored.scopes,
+        ).checked()
         return stored.renewed(
-            access_token=self.vault.encrypt_token(renewed.access_token, stored.key),
+            access_token=self.vault.encrypt_token(given.access_token, stored.key),
             refresh_token=(
-                self.vault.encrypt_token(refresh_token, stored.key, "refresh_token")
-                if refresh_token is not None
+                self.vault.encrypt_token(given.refresh_token, stored.key, "refresh_token")
+                if given.refresh_token is not None
                 else None
             ),
-            token_expires_at=renewed.expires_at,
-            scopes=renewed.scopes or stored.scopes,
-            now=self.clock.now(),
+            token_expires_at=given.token_expires_at,
+            scopes=given.scopes,
+            now=now,
         )

@@ -78,7 +78,10 @@ async def open_on(dsn: Secret, settings: Settings, *, limits: WorkerLimits | Non
     )
     container.sealing_key()  # a bad key stops the start, not the first connection
     async with stores.database():
-        yield container.ansel()
+        try:
+            yield container.ansel()
+        finally:
+            await container.refresher().settle()
 
 
 @asynccontextmanager

@@ -84,7 +84,7 @@ class Container(DeclarativeContainer):
     timetable = Singleton(CroniterTimetable)
     sealing_key = Singleton(derive_key, encryption_key)
     cipher = Singleton(AesGcmCipher, key=sealing_key)
-    vault = Singleton(TokenVault, cipher=cipher)
+    vault = Singleton(TokenVault, cipher=cipher, other_secrets=platforms.provided.secrets)
 
     refresher = Singleton(
         TokenRefresher, connections=stores.connections, platforms=platforms, vault=vault, clock=clock, ids=ids
@@ -99,7 +99,7 @@ class Container(DeclarativeContainer):
         clock=clock,
         ids=ids,
     )
-    planner = Singleton(SlotPlanner, schedules=stores.schedules, timetable=timetable, ids=ids)
+    planner = Singleton(SlotPlanner, schedules=stores.schedules, timetable=timetable, clock=clock, ids=ids)
     scheduler = Singleton(
         SyncScheduler,
         connections=stores.connections,

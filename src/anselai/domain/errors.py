@@ -154,6 +154,15 @@ class PlatformFailure(AnselError):
     code = "PLATFORM_FAILURE"
     failure_class: ClassVar[FailureClass] = FailureClass.BUG
 
+    def retold(self, message: str) -> "PlatformFailure":
+        """The same failure in these words, as one of our own classes: a plug-in's may say more than they should."""
+        for kind in (TransientFailure, AuthFailure, PermanentFailure):
+            if isinstance(self, kind):
+                return kind(message)
+        if isinstance(self, RateLimited):
+            return RateLimited(message, self.retry_after)
+        return ClientBug(message)
+
 
 class TransientFailure(PlatformFailure):
     """Worth trying again: a time-out, a 5xx, a broken connection."""
@@ -168,8 +177,9 @@ class RateLimited(PlatformFailure):
     code = "PLATFORM_RATE_LIMITED"
     failure_class = FailureClass.RATE_LIMITED
 
-    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
-        self.retry_after = retry_after
+    def __init__(self, message: str, retry_after: timedelta | float | None = None) -> None:
+        """`retry_after` as a duration, or as a number of seconds."""
+        self.retry_after = timedelta(seconds=retry_after) if isinstance(retry_after, int | float) else retry_after
         super().__init__(message)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection
+from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection, SealedToken
 from anselai.domain.errors import FailureClass
 from anselai.domain.frequency import Frequency
 
@@ -104,7 +104,11 @@ class ClaimedJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptResult:
-    """How an attempt ended. `connection_status` is what the run learned about the connection, if anything."""
+    """How an attempt ended.
+
+    `connection_status` is what the run learned about the connection, if anything; it holds only while the connection
+    still has the access token that was judged, since a new one makes a new connection of it.
+    """
 
     lease: JobLease
     outcome: Outcome
@@ -118,6 +122,7 @@ class AttemptResult:
     error_code: str | None = None
     error_message: str | None = None
     connection_status: ConnectionStatus | None = None
+    judged_token: SealedToken | None = field(default=None, repr=False)
 
     @property
     def next_state(self) -> JobState:

@@ -10,10 +10,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from anselai.domain.errors import InvalidSettings
+from anselai.entrypoints.http.head import LARGEST_HEAD
 from anselai.entrypoints.stop_signals import StopSignals
 
 BACKLOG = 2048
-LARGEST_HEAD = 32 * 1024  # bytes of a request's line and headers
 KEEP_ALIVE = 15  # seconds
 FINISH_WITHIN = 10  # seconds that requests under way get when we stop
 

@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from anselai.domain.secret import Secret
@@ -22,6 +22,11 @@ _PASSWORDS = (
     re.compile(r"(?<=://)[^\s/@]*:[^\s/]*@"),
     re.compile(r"(?<=\bpassword=)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE),
 )
+
+
+def alike(*what: object) -> Mapping[str, object]:
+    """As `extra`: lines of these words and of equal `what` are repeats, whatever else they tell (a request's id)."""
+    return {"alike": what}
 
 
 class SecretlessFormatter(logging.Formatter):
@@ -48,11 +53,14 @@ class SpareRepeats(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING or getattr(record, "is_news", False):
             return True
-        words = (record.name, record.getMessage(), repr(record.exc_info[1]) if record.exc_info else None)
+        what = getattr(record, "alike", None)
+        told = record.getMessage() if what is None else (record.msg, *what)
+        words = (record.name, told, repr(record.exc_info[1]) if record.exc_info else None)
         if record.created - self.told_at.get(words, 0.0) < REPEAT_AFTER:
             return False
+        self.told_at.pop(words, None)  # to the end: the first is the one that was told the longest ago
         if len(self.told_at) >= MOST_REMEMBERED:
-            self.told_at.clear()
+            self.told_at.pop(next(iter(self.told_at)), None)
         self.told_at[words] = record.created
         return True
 

@@ -46,6 +46,8 @@ async def serve_on(
         worker = asyncio.create_task(ansel.worker.run(), name="scheduler") if with_scheduler else None
         ready()
         asked = await until_stopped(stop, serving, *([worker] if worker else []))
+        if worker is not None:
+            ansel.worker.stop()  # no new run while requests come to their end
         await stop_http(server, serving, stop)
         if worker is not None:
             await stop_worker(ansel.worker, worker, stop)

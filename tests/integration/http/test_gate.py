@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -10,6 +11,8 @@ from starlette.applications import Starlette
 from anselai.application.ansel import Ansel
 from anselai.domain.errors import StoreUnavailable
 from anselai.entrypoints.http.app import build_app
+from anselai.entrypoints.http.head import LARGEST_HEAD
+from anselai.entrypoints.logs import SpareRepeats
 from tests.integration.http.asking import JSON, ask, failing, refusal
 
 CANARY = "canary-4711.token"
@@ -175,6 +178,50 @@ async def test_an_error_is_one_line_of_the_log_with_the_route_and_never_the_path
         ("WARNING", "DELETE /api/*: 403 CROSS_SITE_REQUEST, request 3"),
         ("ERROR", "GET /api/connections: 503 STORE_UNAVAILABLE, request four"),
     ]
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable(), RuntimeError("unforeseen")])
+async def test_equal_errors_are_told_once_though_each_request_has_its_own_id(
+    ansel: Ansel, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    caplog.handler.addFilter(spare := SpareRepeats())
+    away = build_app(replace(failing(ansel, error), sync_log=ansel.sync_log))
+    try:
+        for _ in range(50):
+            error.__traceback__ = None  # which otherwise grows each time the same error is raised
+            assert (await ask(away, "GET", "/api/connections")).status >= 500
+        once = len(caplog.records)
+        await ask(away, "GET", "/api/sync/status")
+    finally:
+        caplog.handler.removeFilter(spare)
+    assert once == (1 if isinstance(error, StoreUnavailable) else 2), "the second tells where it happened"
+    assert len(caplog.records) > once, "another route is something else"
+
+
+@pytest.mark.parametrize("path", ["/api/connections", "/sync", "/healthz", "/api/nothing"])
+async def test_a_head_is_refused_above_its_limit_and_not_at_it(app: Starlette, path: str) -> None:
+    fixed = len(path) + len(b"host") + len(HOST[1]) + 4
+
+    def asked(size: int, *, query: int, headers: int) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+        left = size - fixed - query - headers * len(b"x-padding: \r\n")
+        values = [b"v" * (left // headers)] * (headers - 1) + [b"v" * (left - left // headers * (headers - 1))]
+        return b"q" * query, [HOST, *((b"x-padding", value) for value in values)]
+
+    for query, headers in ((0, 1), (20_000, 1), (1, 500)):
+        parts = asked(LARGEST_HEAD, query=query, headers=headers)
+        assert (await ask(app, "GET", path, query=parts[0], headers=parts[1])).status != 431
+        parts = asked(LARGEST_HEAD + 1, query=query, headers=headers)
+        reply = await ask(app, "GET", path, query=parts[0], headers=parts[1])
+        assert reply.status == 431
+        assert len(reply.headers["x-request-id"]) == 16
+        assert b"HEAD_TOO_LARGE" in reply.body
+        assert reply.headers["content-type"].startswith("text/html" if path == "/sync" else "application/json")
+
+
+async def test_the_path_counts_as_it_was_sent(app: Starlette) -> None:
+    reply = await ask(app, "GET", "/api/" + "x" * LARGEST_HEAD, headers=[HOST])
+    assert (reply.status, json.loads(reply.body)["code"]) == (431, "HEAD_TOO_LARGE")
+    assert len(reply.body) < 1000
 
 
 async def test_the_api_recovers_by_itself_when_the_store_does(ansel: Ansel) -> None:

@@ -6,8 +6,6 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from anselai.application.ansel import Ansel
-from anselai.entrypoints.http.app import build_app
 from tests.integration.http.asking import ask, connect
 
 HOST = (b"host", b"127.0.0.1:3200")
@@ -52,12 +50,6 @@ async def test_another_name_is_refused(app: Starlette, host: str) -> None:
 @pytest.mark.parametrize("headers", [[], [HOST, HOST]])
 async def test_a_request_names_its_host_once(app: Starlette, headers: list[tuple[bytes, bytes]]) -> None:
     assert (await ask(app, "GET", "/", headers=headers)).status == 421
-
-
-async def test_a_configured_name_is_ours_too(ansel: Ansel) -> None:
-    app = build_app(ansel, hosts=["Studio.Local"])
-    assert (await ask(app, "GET", "/healthz", headers=[(b"host", b"studio.local:3200")])).status == 200
-    assert (await ask(app, "GET", "/healthz", headers=[(b"host", b"other.local:3200")])).status == 421
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 from starlette.requests import Request
 
 from anselai.adapters.platforms.google import GoogleStub
@@ -100,6 +101,18 @@ async def test_without_a_scheduler_it_is_not_ready_and_says_whose_is_missing(ans
     status, content = await readiness(ansel, scheduler_runs_here=False)
     assert (status, content["error"]) == (503, "No scheduler is running. Start one with: anselai scheduler")
     assert content["data"]["checks"]["database"]["ok"] is True
+
+
+async def test_a_check_that_meets_something_unforeseen_fails_and_the_probe_answers(
+    ansel: Ansel, caplog: pytest.LogCaptureFixture
+) -> None:
+    status, content = await readiness(failing(ansel, RuntimeError(CANARY)))
+    assert (status, content["code"]) == (503, "NOT_READY")
+    for name, check in content["data"]["checks"].items():
+        assert check["ok"] is False
+        assert check["message"].endswith(".")
+        assert f"{name} met something unforeseen: RuntimeError" in caplog.text
+    assert CANARY not in json.dumps(content)
 
 
 async def test_a_database_that_hangs_does_not_hang_the_probe(ansel: Ansel) -> None:

@@ -44,12 +44,12 @@ class AesGcmCipher(TokenCipher):
 
     def open(self, sealed: SealedToken, binding: TokenBinding) -> Secret:
         prefix, key = self.prefix, binding.key
-        associated = f"{prefix}\x1f{key.studio}\x1f{key.platform}\x1f{binding.field}".encode()
         hex_digits = sealed.removeprefix(prefix)
-        if hex_digits.lower() != hex_digits:
+        if len(hex_digits) == len(sealed) or hex_digits.lower() != hex_digits:
             raise TokenUnreadable
         try:
+            associated = f"{prefix}\x1f{key.studio}\x1f{key.platform}\x1f{binding.field}".encode()
             payload = unhexlify(hex_digits)
             return Secret(self.aead.decrypt(payload[:12], payload[12:], associated).decode())
-        except (InvalidTag, ValueError):  # ValueError: another prefix or no hex, too short for a nonce, no UTF-8
+        except (InvalidTag, ValueError):  # ValueError: no hex, too short for a nonce, no UTF-8
             raise TokenUnreadable from None

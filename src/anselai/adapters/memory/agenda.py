@@ -31,13 +31,21 @@ class Agenda(Generic[Item]):
     def drop(self, item: Item) -> None:
         self.times.pop(item, None)
 
-    def first_at(self) -> datetime | None:
-        while self.heap:
+    def first_at(self, accept: Callable[[Item], bool] = lambda _: True) -> datetime | None:
+        """The earliest instant of an acceptable item. They stay in the agenda."""
+        refused: list[tuple[datetime, Item]] = []
+        first: datetime | None = None
+        while self.heap and first is None:
             at, item = self.heap[0]
+            if self.times.get(item) == at and accept(item):
+                first = at
+                continue
+            entry = heappop(self.heap)
             if self.times.get(item) == at:
-                return at
-            heappop(self.heap)
-        return None
+                refused.append(entry)
+        for entry in refused:
+            heappush(self.heap, entry)
+        return first
 
     def due(self, now: datetime, limit: int, accept: Callable[[Item], bool] = lambda _: True) -> Sequence[Item]:
         """At most `limit` acceptable items of `now` or before, the earliest first. They stay in the agenda."""

@@ -70,7 +70,7 @@ class MemoryConnections(Connections):
         return stored
 
     async def end_refresh(
-        self, owner: UUID, before: PlatformConnection, after: PlatformConnection
+        self, owner: UUID, before: PlatformConnection, after: PlatformConnection | None
     ) -> PlatformConnection:
         stored = self.store.connection(before.key)
         right = self.store.refresh_rights.get(before.key)
@@ -78,13 +78,16 @@ class MemoryConnections(Connections):
             del self.store.refresh_rights[before.key]
         if (stored.access_token, stored.refresh_token) != (before.access_token, before.refresh_token):
             raise ConnectionChanged(before.key.platform)
+        if after is None:
+            return stored
+        new_expiry, new_scopes = after.token_expires_at != before.token_expires_at, after.scopes != before.scopes
         return self._put(
             replace(
                 stored,
                 access_token=after.access_token,
                 refresh_token=after.refresh_token,
-                token_expires_at=after.token_expires_at,
-                scopes=after.scopes,
+                token_expires_at=after.token_expires_at if new_expiry else stored.token_expires_at,
+                scopes=after.scopes if new_scopes else stored.scopes,
                 status=after.status,
                 last_error_code=after.last_error_code,
                 last_error=after.last_error,

@@ -14,6 +14,7 @@ from anselai.domain.errors import FailureClass, LeaseLost, NotFound
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.jobs import QueuedJob, SyncJobs
 from anselai.domain.sync_job import AttemptResult, ClaimedJob, JobLease, JobState, Outcome, SyncJob, Trigger
+from anselai.domain.text import storable
 
 ABANDONED = "The worker died or lost the store: its lease ran out."
 GIVEN_UP = f"Given up after {retry.ATTEMPTS} attempts that failed."
@@ -59,6 +60,7 @@ class MemorySyncJobs(SyncJobs):
         return frozenset(job.id for job in held)
 
     async def finish(self, results: Sequence[AttemptResult]) -> frozenset[UUID]:
+        results = storable(results)
         now = self.store.clock.now()
         closable = [(each, each.next_state) for each in results]  # an outcome that ends no attempt raises here
         accepted = [each.lease.job_id for each, state in closable if self._close(each, state, now)]
@@ -144,7 +146,7 @@ class MemorySyncJobs(SyncJobs):
         stored = self.store.connections[key]
         if result.outcome is Outcome.SUCCEEDED:
             told = replace(stored.marked(ConnectionStatus.ACTIVE, now=now), last_sync_at=now)
-        elif result.connection_status is not None:
+        elif result.connection_status is not None and stored.access_token == result.judged_token:
             told = stored.marked(result.connection_status, now=now, code=result.error_code, reason=result.error_message)
         else:
             return

@@ -10,6 +10,7 @@ from uuid import UUID
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.sync_log import ApiError, LogEntry
 from anselai.domain.sync_job import Outcome, Trigger
+from anselai.domain.text import storable
 
 RUNS = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STALLED, Outcome.RETRYING})
 
@@ -27,7 +28,7 @@ class LogBook:
 
     def add(self, row: LogEntry) -> int:
         self.last_id += 1
-        self.rows[self.last_id] = replace(row, id=self.last_id)
+        self.rows[self.last_id] = replace(storable(row), id=self.last_id)
         self.by_studio[row.studio][self.last_id] = None
         if row.job_id is not None:
             self.by_job.setdefault(row.job_id, []).append(self.last_id)

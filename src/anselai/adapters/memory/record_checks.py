@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from decimal import Decimal
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -20,8 +22,14 @@ def misfits(record: Record) -> Iterator[str]:
         yield "currency"
     if isinstance(record, Review) and record.rating is not None and not 1 <= record.rating <= 5:
         yield "rating"
-    if isinstance(record, Attribution) and not 0 <= record.confidence <= 1:
+    no_numbers = [each.name for each in fields(record) if _is_no_number(getattr(record, each.name))]
+    yield from no_numbers
+    if isinstance(record, Attribution) and "confidence" not in no_numbers and not 0 <= record.confidence <= 1:
         yield "confidence"
+
+
+def _is_no_number(value: object) -> bool:
+    return isinstance(value, Decimal) and not value.is_finite()
 
 
 @cache

@@ -12,6 +12,7 @@ from anselai.domain.insights import BusinessFigures, Period, PlatformFigures
 from anselai.domain.ports.records import Records
 from anselai.domain.records import Record
 from anselai.domain.sync_job import JobLease
+from anselai.domain.text import refuse_unstorable, storable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class MemoryRecords(Records):
         job = self.memory.held_job(lease)
         if job is None:
             raise LeaseLost
+        refuse_unstorable(cursor)
+        records = storable(records)
         problems = [
             *(f"a {type(each).__name__}'s {name} cannot be this" for each in records for name in misfits(each)),
             *(
@@ -35,7 +38,9 @@ class MemoryRecords(Records):
         return self.memory.records.put(job.key, records)
 
     async def platform_figures(self, studio: str, period: Period) -> Sequence[PlatformFigures]:
+        refuse_unstorable(studio)
         return platform_figures(self.memory.records, studio, period)
 
     async def business_figures(self, studio: str, period: Period) -> BusinessFigures:
+        refuse_unstorable(studio)
         return business_figures(self.memory.records, studio, period)

@@ -49,7 +49,25 @@ class MemorySchedules(Schedules):
     async def due(self, limit: int) -> DueSchedules:
         note_asking()
         now = self.store.clock.now()
-        rhythms = self.store.next_slots.due(now, limit, self._is_to_be_planned)
+        return self._due(now, self.store.next_slots.due(now, limit, self._is_to_be_planned))
+
+    async def due_of(self, key: ConnectionKey, frequency: Frequency) -> DueSchedules:
+        now, rhythm = self.store.clock.now(), (key, frequency)
+        stored = self.store.schedules.get(rhythm)
+        is_due = stored is not None and stored.next_slot_at <= now and self._is_to_be_planned(rhythm)
+        return self._due(now, [rhythm] if is_due else [])
+
+    async def commit(self, planned: Sequence[PlannedSlot]) -> int:
+        now = self.store.clock.now()
+        held = sum(self._commit(each.plan, each.job_id, now) for each in planned)
+        if held:
+            self.store.wakeups.wake()
+        return held
+
+    async def next_due_at(self) -> datetime | None:
+        return self.store.next_slots.first_at(self._is_to_be_planned)
+
+    def _due(self, now: datetime, rhythms: Sequence[Rhythm]) -> DueSchedules:
         return DueSchedules(
             now=now,
             schedules=[
@@ -61,16 +79,6 @@ class MemorySchedules(Schedules):
                 for rhythm in rhythms
             ],
         )
-
-    async def commit(self, planned: Sequence[PlannedSlot]) -> int:
-        now = self.store.clock.now()
-        held = sum(self._commit(each.plan, each.job_id, now) for each in planned)
-        if held:
-            self.store.wakeups.wake()
-        return held
-
-    async def next_due_at(self) -> datetime | None:
-        return self.store.next_slots.first_at()
 
     def _is_to_be_planned(self, rhythm: Rhythm) -> bool:
         return self.store.schedules[rhythm].catch_up is not CatchUp.ALL or rhythm not in self.store.active

@@ -16,6 +16,7 @@ from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.workers import Worker
 from anselai.domain.schedule import SyncSchedule
 from anselai.domain.sync_job import JobLease, JobState, SyncJob
+from anselai.domain.text import refuse_unstorable, storable
 
 Rhythm = tuple[ConnectionKey, Frequency]
 
@@ -55,6 +56,7 @@ class MemoryStore:
         try:
             return self.connections[key]
         except KeyError:
+            refuse_unstorable(key.studio, key.platform)
             raise ConnectionNotFound(key.platform) from None
 
     def put_schedule(self, schedule: SyncSchedule) -> SyncSchedule:
@@ -73,6 +75,7 @@ class MemoryStore:
 
     def put_job(self, job: SyncJob) -> SyncJob:
         self.drop_job(job.id)
+        job = storable(job)
         self.jobs[job.id] = job
         if job.slot_at is not None:
             self.slots[(job.key, job.frequency), job.slot_at] = job.id

@@ -18,6 +18,7 @@ class InstalledPlatforms(Platforms):
     def __init__(self, plugins: Sequence[PlatformPlugin], values: Mapping[str, Secret]) -> None:
         self.clients: dict[str, PlatformClient] = {}
         self.missing: dict[str, tuple[str, ...]] = {}
+        self.secrets: list[Secret] = []
         for plugin in plugins:
             info = plugin.info
             if not _NAME.fullmatch(info.name):
@@ -25,6 +26,7 @@ class InstalledPlatforms(Platforms):
             if info.name in self.clients:
                 raise InvalidSettings(f"Two installed plug-ins call themselves {info.name!r}. Uninstall one of them.")
             given = {name: values[name] for name in info.settings if values.get(name)}
+            self.secrets += given.values()
             self.clients[info.name] = plugin(PlatformConfig(platform=info.name, values=given))
             self.missing[info.name] = tuple(name for name in info.settings if name not in given)
 

@@ -3,18 +3,23 @@
 docs/decisions/0002-sql-text-for-batches.md says why.
 """
 
-import re
 from collections.abc import Sequence
 
 import msgspec
 
-_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
-_REPLACEMENT = rb"\1\\ufffd"
+from anselai.domain.text import storable
 
 
 def encoded(batch: Sequence[object]) -> str:
-    """Dataclasses or mappings as a JSON array. A NUL, which PostgreSQL cannot store in a text, becomes U+FFFD."""
-    json = msgspec.json.encode(batch)
-    if rb"\u0000" in json:
-        json = _NUL.sub(_REPLACEMENT, json)
-    return json.decode()
+    """Dataclasses or mappings as a JSON array, with U+FFFD for what PostgreSQL cannot store in a text."""
+    json = encoded_as_it_is(batch)
+    return msgspec.json.encode(storable(batch)).decode() if json is None else json
+
+
+def encoded_as_it_is(batch: Sequence[object]) -> str | None:
+    """None for a batch with something in its texts that PostgreSQL cannot store."""
+    try:
+        json = msgspec.json.encode(batch)
+    except UnicodeEncodeError:  # a lone surrogate
+        return None
+    return None if rb"\u0000" in json else json.decode()

@@ -40,5 +40,10 @@ def history() -> tuple[Column[Any], ...]:
     )
 
 
+def finite(*columns: str) -> CheckConstraint:
+    """NaN is a numeric to PostgreSQL, and infects every sum. Infinity is refused by the columns' precision."""
+    return CheckConstraint(f"'NaN' NOT IN ({', '.join(columns)})", name="finite")
+
+
 def iso_currency() -> CheckConstraint:
     return CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency")

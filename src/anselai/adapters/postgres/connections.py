@@ -78,8 +78,10 @@ WITH found AS (
     FROM platform_connections WHERE studio = %(studio)s AND platform = %(platform)s FOR NO KEY UPDATE
 ), stored AS (
     UPDATE platform_connections SET
-        access_token = %(access_token)s, refresh_token = %(refresh_token)s, token_expires_at = %(token_expires_at)s,
-        scopes = %(scopes)s, status = %(status)s, updated_at = %(updated_at)s,
+        access_token = %(access_token)s, refresh_token = %(refresh_token)s,
+        token_expires_at = CASE WHEN %(new_expiry)s THEN %(token_expires_at)s ELSE token_expires_at END,
+        scopes = CASE WHEN %(new_scopes)s THEN %(scopes)s ELSE scopes END,
+        status = %(status)s, updated_at = %(updated_at)s,
         last_error_code = %(last_error_code)s, last_error = left(%(last_error)s, 1000), version = version + 1,
         refresh_owner = nullif(refresh_owner, %(owner)s),
         refresh_lease_expires_at = CASE WHEN refresh_owner <> %(owner)s THEN refresh_lease_expires_at END
@@ -90,6 +92,19 @@ WITH found AS (
     WHERE id = (SELECT id FROM found WHERE NOT unchanged) AND refresh_owner = %(owner)s
 )
 SELECT EXISTS (SELECT FROM found), stored.* FROM (VALUES (1)) AS one LEFT JOIN stored ON true
+"""
+
+_GIVE_BACK: Final = f"""
+WITH found AS (
+    SELECT {COLUMNS}, access_token = %(access_token_before)s
+        AND refresh_token IS NOT DISTINCT FROM %(refresh_token_before)s AS unchanged
+    FROM platform_connections WHERE studio = %(studio)s AND platform = %(platform)s FOR NO KEY UPDATE
+), given_back AS (
+    UPDATE platform_connections SET refresh_owner = NULL, refresh_lease_expires_at = NULL
+    WHERE id = (SELECT id FROM found) AND refresh_owner = %(owner)s
+)
+SELECT EXISTS (SELECT FROM found), stored.*
+FROM (VALUES (1)) AS one LEFT JOIN (SELECT {COLUMNS} FROM found WHERE unchanged) AS stored ON true
 """
 
 # Removing is several statements, since each sees only what was there when it began. The jobs are held before the
@@ -170,14 +185,21 @@ class PostgresConnections(Connections):
         return None if taken[0] is None else to_connection(tuple(taken))
 
     async def end_refresh(
-        self, owner: UUID, before: PlatformConnection, after: PlatformConnection
+        self, owner: UUID, before: PlatformConnection, after: PlatformConnection | None
     ) -> PlatformConnection:
-        values = _values(after) | {
+        values = {
+            "studio": before.key.studio,
+            "platform": before.key.platform,
             "owner": owner,
             "access_token_before": before.access_token,
             "refresh_token_before": before.refresh_token,
         }
-        [row] = await self.database.rows(_END_REFRESH, values)
+        if after is not None:
+            values |= _values(after) | {
+                "new_expiry": after.token_expires_at != before.token_expires_at,
+                "new_scopes": after.scopes != before.scopes,
+            }
+        [row] = await self.database.rows(_GIVE_BACK if after is None else _END_REFRESH, values)
         return _swapped(row, before.key)
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import errors
 
-from anselai.domain.errors import StoreUnavailable
+from anselai.domain.errors import InvalidInput, StoreUnavailable
 
 # OperationalError is what the world does to us: refused, cut off, timed out, shut down, out of space, a lock not given.
 # The others say that the server is a standby now, or that it ended a session which was idle in a transaction.
@@ -20,16 +20,23 @@ AWAY = (
 # What the values themselves caused. ProgramLimitExceeded, though operational, is an index entry that got too long.
 REFUSED_VALUES = (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded)
 
+# Of these, what nobody could have recognised by a constraint's name. A lone surrogate does not even get to the driver.
+UNFIT_VALUES = (psycopg.DataError, errors.ProgramLimitExceeded, UnicodeEncodeError)
+
 # The server undid the transaction because of another one; the same again may succeed.
 TRY_AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the driver's errors about the store being away into StoreUnavailable."""
+    """Turn the driver's errors about the store being away into StoreUnavailable, about values into InvalidInput."""
     try:
         yield
+    except UNFIT_VALUES as error:
+        raise InvalidInput.of(
+            "",
+            "A value cannot be stored or looked for: it is too long or out of range, or it is a text with a character "
+            "that cannot be stored (NUL, or half of a surrogate pair).",
+        ) from error
     except AWAY as error:
-        if isinstance(error, REFUSED_VALUES):
-            raise
         raise StoreUnavailable from error

@@ -85,7 +85,7 @@ WITH given AS (
     SELECT * FROM json_to_recordset(%s::json) AS g (
         id uuid, fence bigint, outcome text, next_state text, records bigint, api_calls integer, simulated boolean,
         retry_in interval, failures integer, partial_failures integer, error_class text, error_code text,
-        error_message text, connection_status text, position integer
+        error_message text, connection_status text, judged_token text, position integer
     )
 ), closed AS (
     UPDATE sync_jobs j SET
@@ -108,18 +108,22 @@ WITH given AS (
         statement_timestamp(), records, api_calls, simulated, error_class, error_code, last_error
     FROM closed ORDER BY position
 ), learned AS (
-    SELECT DISTINCT ON (studio, platform) studio, platform, error_code, last_error,
+    SELECT DISTINCT ON (studio, platform) studio, platform, error_code, last_error, judged_token,
         coalesce(connection_status, 'active') AS status,
         bool_or(outcome = 'succeeded') OVER (PARTITION BY studio, platform) AS succeeded
     FROM closed WHERE outcome = 'succeeded' OR connection_status IS NOT NULL
     ORDER BY studio, platform, position DESC
 ), locked AS (
-    SELECT c.id, learned.* FROM platform_connections c JOIN learned USING (studio, platform)
+    SELECT c.id, learned.*, learned.status = 'active' OR c.access_token = learned.judged_token AS holds
+    FROM platform_connections c JOIN learned USING (studio, platform)
+    WHERE learned.succeeded OR c.access_token = learned.judged_token
     ORDER BY c.id FOR NO KEY UPDATE OF c
 ), marked AS (
     UPDATE platform_connections c SET
         last_sync_at = CASE WHEN locked.succeeded THEN statement_timestamp() ELSE c.last_sync_at END,
-        status = locked.status, last_error_code = locked.error_code, last_error = locked.last_error,
+        status = CASE WHEN locked.holds THEN locked.status ELSE c.status END,
+        last_error_code = CASE WHEN locked.holds THEN locked.error_code ELSE c.last_error_code END,
+        last_error = CASE WHEN locked.holds THEN locked.last_error ELSE c.last_error END,
         updated_at = statement_timestamp(), version = c.version + 1
     FROM locked WHERE c.id = locked.id
 )

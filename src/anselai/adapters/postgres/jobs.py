@@ -103,4 +103,5 @@ def _given(position: int, result: AttemptResult) -> dict[str, object]:
         "error_code": result.error_code,
         "error_message": result.error_message,
         "connection_status": result.connection_status,
+        "judged_token": result.judged_token,
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from anselai.adapters.postgres import insights
-from anselai.adapters.postgres.batches import encoded
+from anselai.adapters.postgres.batches import encoded, encoded_as_it_is
 from anselai.adapters.postgres.database import LONG, Connection, Database, rows
 from anselai.adapters.postgres.driver_errors import REFUSED_VALUES
 from anselai.adapters.postgres.record_upserts import RECORD_KINDS, RecordKind
@@ -14,6 +14,7 @@ from anselai.domain.insights import BusinessFigures, Period, PlatformFigures
 from anselai.domain.ports.records import Records
 from anselai.domain.records import Record
 from anselai.domain.sync_job import JobLease
+from anselai.domain.text import storable
 
 # Locks the job: a removal of the connection, or somebody who takes the job back, waits until the batch is in.
 _MOVE_CURSOR: Final = """
@@ -27,7 +28,7 @@ class PostgresRecords(Records):
     database: Database
 
     async def store(self, lease: JobLease, records: Sequence[Record], cursor: str | None) -> int:
-        batches = [(kind, batch) for kind in RECORD_KINDS if (batch := kind.newest(records))]
+        batches = [(kind, batch) for kind in RECORD_KINDS if (batch := _batch(kind, records)) is not None]
         values = (cursor, len(records), lease.job_id, lease.fence)
         if not batches:
             if not await self.database.rows(_MOVE_CURSOR, values):
@@ -52,9 +53,18 @@ class PostgresRecords(Records):
         return await insights.business_figures(self.database, studio, period)
 
 
-async def _upserted(connection: Connection, kind: RecordKind, batch: Sequence[Record], place: dict[str, Any]) -> int:
+def _batch(kind: RecordKind, records: Sequence[Record]) -> str | None:
+    """The records of this kind, each thing once, on their way; None if there are none."""
+    newest = kind.newest(records)
+    if not newest:
+        return None
+    # Names that differ in broken characters alone are one name once these are replaced: hence `newest` again.
+    return encoded_as_it_is(newest) or encoded(kind.newest(storable(records)))
+
+
+async def _upserted(connection: Connection, kind: RecordKind, batch: str, place: dict[str, Any]) -> int:
     try:
-        [(orphans, changed)] = await rows(connection, kind.upsert, place | {"records": encoded(batch)})
+        [(orphans, changed)] = await rows(connection, kind.upsert, place | {"records": batch})
     except REFUSED_VALUES as error:
         raise InvalidInput.of("records", f"a {kind.record.__name__} does not fit: {_why(error)}") from error
     if orphans:

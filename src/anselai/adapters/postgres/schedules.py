@@ -62,7 +62,11 @@ EXISTS (
         AND j.state IN ('queued', 'running')
 )
 """
-DUE: Final = f"""
+_NOT_YET: Final = f"s.catch_up = 'all' AND {_ACTIVE_JOB}"  # the next slot waits until that job is done
+
+
+def _due(*, among: str) -> str:
+    return f"""
 SELECT clock.now, due.*
 FROM (SELECT statement_timestamp() AS now) AS clock LEFT JOIN LATERAL (
     SELECT {_COLUMNS}, {_ACTIVE_JOB} AS in_flight,
@@ -71,11 +75,13 @@ FROM (SELECT statement_timestamp() AS now) AS clock LEFT JOIN LATERAL (
             WHEN c.status = 'expired' THEN 'the connection had expired'
         END AS paused_because
     FROM sync_schedules s JOIN platform_connections c USING (studio, platform)
-    WHERE s.next_slot_at <= statement_timestamp() AND NOT (s.catch_up = 'all' AND {_ACTIVE_JOB})
-    ORDER BY s.next_slot_at
-    LIMIT %s
+    WHERE s.next_slot_at <= statement_timestamp() AND NOT ({_NOT_YET}) {among}
 ) AS due ON true
 """
+
+
+DUE: Final = _due(among="ORDER BY s.next_slot_at LIMIT %s")
+_DUE_OF: Final = _due(among="AND s.studio = %s AND s.platform = %s AND s.frequency = %s")
 
 # The version moves too: who saves a schedule that he read before would set its next slot back.
 # A schedule's row is held until its job is in, and removing a connection removes its schedules first: so no job can
@@ -115,7 +121,9 @@ WITH given AS (
 SELECT (SELECT count(*) FROM moved), (SELECT {NOTIFY}::text FROM queued LIMIT 1)
 """
 
-_NEXT_DUE: Final = "SELECT min(next_slot_at) FROM sync_schedules"
+_NEXT_DUE: Final = f"""
+SELECT s.next_slot_at FROM sync_schedules s WHERE NOT ({_NOT_YET}) ORDER BY s.next_slot_at LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,13 +162,10 @@ class PostgresSchedules(Schedules):
 
     async def due(self, limit: int) -> DueSchedules:
         note_asking()
-        found = await self.database.rows(DUE, (limit,))
-        schedules = [
-            DueSchedule(schedule=_to_schedule(row[1:-2]), in_flight=row[-2], paused_because=row[-1])
-            for row in found
-            if row[1] is not None
-        ]
-        return DueSchedules(now=found[0][0], schedules=schedules)
+        return _to_due(await self.database.rows(DUE, (limit,)))
+
+    async def due_of(self, key: ConnectionKey, frequency: Frequency) -> DueSchedules:
+        return _to_due(await self.database.rows(_DUE_OF, (key.studio, key.platform, frequency.value)))
 
     async def commit(self, planned: Sequence[PlannedSlot]) -> int:
         if not planned:
@@ -170,8 +175,18 @@ class PostgresSchedules(Schedules):
         return int(moved)
 
     async def next_due_at(self) -> datetime | None:
-        [(instant,)] = await self.database.rows(_NEXT_DUE)
-        return None if instant is None else _instant(instant)
+        for (instant,) in await self.database.rows(_NEXT_DUE):
+            return _instant(instant)
+        return None
+
+
+def _to_due(found: Sequence[Row]) -> DueSchedules:
+    schedules = [
+        DueSchedule(schedule=_to_schedule(row[1:-2]), in_flight=row[-2], paused_because=row[-1])
+        for row in found
+        if row[1] is not None
+    ]
+    return DueSchedules(now=found[0][0], schedules=schedules)
 
 
 def _planned(slot: PlannedSlot) -> dict[str, object]:

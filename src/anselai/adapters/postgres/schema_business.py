@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from anselai.adapters.postgres.columns import bigints, extra, history, instants, iso_currency, record_id, texts
+from anselai.adapters.postgres.columns import bigints, extra, finite, history, instants, iso_currency, record_id, texts
 from anselai.adapters.postgres.metadata import INSTANT, metadata, one_of, studio_and_platform
 
 reviews = Table(
@@ -114,6 +114,8 @@ Index("ix_bookings_event_date", bookings.c.studio, bookings.c.event_date)
 Index("ix_bookings_status", bookings.c.studio, bookings.c.status)
 Index("ix_bookings_inquiry_id", bookings.c.inquiry_id)
 
+CREDITS = tuple(f"credit_{model}" for model in ("first", "last", "last_non_direct", "linear", "position", "time_decay"))
+
 attribution = Table(
     "attribution",
     metadata,
@@ -133,15 +135,13 @@ attribution = Table(
     *texts("click_id", "click_id_type", "landing_url", "referrer_host"),
     *texts("evidence", nullable=False),
     Column("confidence", Numeric(3, 2), nullable=False),
-    *(
-        Column(f"credit_{model}", Numeric(7, 6), nullable=False)
-        for model in ("first", "last", "last_non_direct", "linear", "position", "time_decay")
-    ),
+    *(Column(credit, Numeric(7, 6), nullable=False) for credit in CREDITS),
     Column("model_version", Integer, nullable=False),
     Column("lookback_days", Integer, nullable=False),
     *history(),
     UniqueConstraint("inquiry_id", "touch_seq", name="natural_key"),
     CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence"),
+    finite(*CREDITS),
 )
 Index("ix_attribution_channel", attribution.c.studio, attribution.c.channel, attribution.c.occurred_at)
 Index("ix_attribution_ad_campaign_id", attribution.c.ad_campaign_id)

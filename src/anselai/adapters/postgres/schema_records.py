@@ -24,6 +24,7 @@ from anselai.adapters.postgres.columns import (
     EMPTY,
     bigints,
     extra,
+    finite,
     history,
     instants,
     iso_currency,
@@ -51,6 +52,7 @@ metrics = Table(
     one_of("period", ("day", "week", "days_28", "month", "lifetime")),
     one_of("unit", ("count", "ratio", "seconds", "currency")),
     iso_currency(),
+    finite("value"),
 )
 Index(
     "ix_metrics_series",
@@ -78,6 +80,7 @@ content = Table(
     extra(),
     *history(),
     UniqueConstraint("studio", "platform", "external_id", name="natural_key"),
+    finite("duration_seconds"),
 )
 Index("ix_content_published_at", content.c.studio, content.c.published_at.desc())
 Index(
@@ -106,6 +109,7 @@ content_metrics = Table(
     *history(),
     UniqueConstraint("content_id", "metric_date", "basis", name="natural_key"),
     one_of("basis", ("cumulative", "daily")),
+    finite("watch_time_seconds"),
 )
 Index("ix_content_metrics_metric_date", content_metrics.c.studio, content_metrics.c.metric_date)
 
@@ -157,6 +161,7 @@ ad_metrics = Table(
     *history(),
     UniqueConstraint("ad_campaign_id", "metric_date", "attribution", name="natural_key"),
     iso_currency(),
+    finite("frequency", "conversions", "leads", "view_through_conversions"),
 )
 Index(
     "ix_ad_metrics_metric_date",

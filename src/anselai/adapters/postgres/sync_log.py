@@ -11,6 +11,7 @@ from anselai.adapters.postgres.database import Database, Row
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.sync_log import ApiError, LogEntry, LogQuery, SyncLog
 from anselai.domain.sync_job import Outcome, Trigger
+from anselai.domain.text import storable
 
 _COLUMNS: Final = (
     "id, studio, platform, trigger, outcome, logged_at, frequency, job_id, slot_at, slot_last_at, count, attempt,"
@@ -73,8 +74,8 @@ class PostgresSyncLog(SyncLog):
         return [_to_entry(row) for row in await self.database.rows(LAST_RUNS, {"studio": studio})]
 
     async def record_api_error(self, error: ApiError) -> None:
-        message = error.message.replace("\x00", "\ufffd")
-        values = (error.studio, error.code, message, error.route, error.request_id, error.count)
+        kept = storable(error)
+        values = (kept.studio, kept.code, kept.message, kept.route, kept.request_id, kept.count)
         await self.database.rows(_RECORD_API_ERROR, values)
 
 

@@ -50,11 +50,12 @@ class Connections(Protocol):
 
     @abstractmethod
     async def end_refresh(
-        self, owner: UUID, before: PlatformConnection, after: PlatformConnection
+        self, owner: UUID, before: PlatformConnection, after: PlatformConnection | None
     ) -> PlatformConnection:
         """Store what the refresh led to, and give the right back, together; the result is what is stored then.
 
-        Tokens, expiry, scopes, status and error are replaced if the stored sealed tokens are still those of `before`:
-        whatever else changed meanwhile stays. Otherwise nothing but the right is given back, and ConnectionChanged
-        raised. A right that ran out and is somebody else's by now is left to them. Raises ConnectionNotFound.
+        If the stored sealed tokens are still those of `before`, the tokens, status and error become those of `after`,
+        and so do expiry and scopes where `after` changed them: whatever somebody else changed meanwhile stays. If they
+        are not, nothing but the right is given back, and ConnectionChanged raised. `None` gives back the right alone.
+        A right that ran out and is somebody else's by now is left to them. Raises ConnectionNotFound.
         """

@@ -48,8 +48,8 @@ class SyncJobs(Protocol):
         """Close attempts: the job's next state, its row in the log, and what it means for the connection, together.
 
         A success sets the connection's `last_sync_at`, clears its error and makes it active; a result with a
-        `connection_status` sets that and the error. Results whose fencing token is old change nothing. Returns the
-        ids of the jobs whose result was accepted.
+        `connection_status` sets that and the error, if the connection still has the token that was judged.
+        Results whose fencing token is old change nothing. Returns the ids of the jobs whose result was accepted.
         """
 
     @abstractmethod

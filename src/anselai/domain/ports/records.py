@@ -21,7 +21,7 @@ class Records(Protocol):
         newest reading, but not as a change. Content and
         campaigns that are mentioned by a metric must be stored already or be in the same call. Raises LeaseLost when
         the fencing token is old, InvalidInput when a record refers to a parent that is not there or holds a value that
-        cannot be.
+        cannot be. Texts are kept as `domain/text.py` says; a cursor that could not be kept as it is, is refused.
         """
 
     @abstractmethod

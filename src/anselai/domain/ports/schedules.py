@@ -56,6 +56,10 @@ class Schedules(Protocol):
         """
 
     @abstractmethod
+    async def due_of(self, key: ConnectionKey, frequency: Frequency) -> DueSchedules:
+        """The same for one schedule: it alone if it is due, otherwise none."""
+
+    @abstractmethod
     async def commit(self, planned: Sequence[PlannedSlot]) -> int:
         """Make plans true, each by compare-and-swap on its schedule's next slot and version; the number that held.
 
@@ -66,4 +70,4 @@ class Schedules(Protocol):
 
     @abstractmethod
     async def next_due_at(self) -> datetime | None:
-        """The earliest next slot of all schedules, or None."""
+        """The earliest next slot of all schedules that `due` would name then, or None."""

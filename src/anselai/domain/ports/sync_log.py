@@ -66,7 +66,10 @@ class ApiError:
 
 
 class SyncLog(Protocol):
-    """Append-only, but for the counter of equal API errors. All methods raise StoreUnavailable."""
+    """Append-only, but for the counter of equal API errors. All methods raise StoreUnavailable.
+
+    What is told is kept as `domain/text.py` says; asking for a name that could not be kept raises InvalidInput.
+    """
 
     @abstractmethod
     async def query(self, query: LogQuery) -> Sequence[LogEntry]:

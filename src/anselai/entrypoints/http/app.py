@@ -1,6 +1,6 @@
 """The whole HTTP side over an open AnselAI. Nothing is built when this is imported."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -26,11 +26,11 @@ from anselai.entrypoints.http.sync import SyncCalls
 _PROBES = ("/healthz", "/readyz")
 
 
-def build_app(ansel: Ansel, *, scheduler_runs_here: bool = True, hosts: Collection[str] = ()) -> Starlette:
+def build_app(ansel: Ansel, *, scheduler_runs_here: bool = True) -> Starlette:
     """The API under /api, the probes, and the dashboard.
 
-    `scheduler_runs_here` tells /readyz whose scheduler to miss; `hosts` are names that this server is reached by beside
-    those of the loopback. `app.state.api_errors` keeps errors of the API; the lifespan writes the last of them.
+    `scheduler_runs_here` tells /readyz whose scheduler to miss. `app.state.api_errors` keeps errors of the API; the
+    lifespan writes the last of them.
     """
     api_errors = ApiErrorLog(sync_log=ansel.sync_log)
     dashboard = Dashboard.over(ansel)
@@ -47,7 +47,7 @@ def build_app(ansel: Ansel, *, scheduler_runs_here: bool = True, hosts: Collecti
 
     gate = Middleware(
         Gate,
-        origin=OriginCheck(hosts=frozenset(each.lower() for each in hosts)),
+        origin=OriginCheck(),
         report=ErrorReport(api_errors=api_errors),
         render_failure=render_failure,
     )

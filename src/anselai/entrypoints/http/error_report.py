@@ -11,6 +11,7 @@ from anselai.domain.errors import AnselError, StoreUnavailable
 from anselai.domain.ports.sync_log import ApiError
 from anselai.entrypoints.http.api_error_log import ApiErrorLog
 from anselai.entrypoints.http.errors import Failure
+from anselai.entrypoints.logs import alike
 
 log = logging.getLogger("anselai.http")
 
@@ -33,9 +34,11 @@ class ErrorReport:
             failure.status,
             failure.code,
             request_id,
+            extra=alike(scope["method"], route, failure.status, failure.code),
         )
         if failure.code == AnselError.code:
-            log.error("Request %s met something unforeseen:\n%s", request_id, _where(error))
+            where = _where(error)
+            log.error("Request %s met something unforeseen:\n%s", request_id, where, extra=alike(where))
         if is_api(scope) and failure.code != StoreUnavailable.code:
             self.api_errors.keep(
                 ApiError(

@@ -1,6 +1,7 @@
 """`/healthz`: the process is up. `/readyz`: it can serve. Neither tells a secret, both answer quickly."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from anselai.domain.ports.workers import Workers
 from anselai.entrypoints.http.answers import Answer, Refusal, answer
 from anselai.entrypoints.http.resource import Resource
 from anselai.entrypoints.http.schemas.health import Alive, Check, Checks, Readiness
+
+log = logging.getLogger("anselai.http")
 
 LIMIT = 2.0  # seconds for all checks together
 
@@ -58,7 +61,11 @@ class HealthCalls:
         await asyncio.wait(tasks, timeout=self.limit)
         for task in tasks:
             task.cancel()  # and not awaited: what hangs may also be slow to be cancelled
-        checks = Checks(database=_result(database), schema=_result(schema), scheduler=_result(scheduler))
+        checks = Checks(
+            database=_result("database", database),
+            schema=_result("schema", schema),
+            scheduler=_result("scheduler", scheduler),
+        )
         return Readiness(
             ready=checks.database.ok and checks.schema.ok and checks.scheduler.ok,
             checks=checks,
@@ -84,7 +91,11 @@ async def _checked(question: Awaitable[None], well: str) -> Check:
     return Check(ok=True, message=well)
 
 
-def _result(task: "asyncio.Task[Check]") -> Check:
-    if task.done() and not task.cancelled():
+def _result(name: str, task: "asyncio.Task[Check]") -> Check:
+    if not task.done() or task.cancelled():
+        return Check(ok=False, message="The database does not answer in time.")
+    error = task.exception()
+    if error is None:
         return task.result()
-    return Check(ok=False, message="The database does not answer in time.")
+    log.error("The check of the %s met something unforeseen: %s", name, type(error).__name__, exc_info=error)
+    return Check(ok=False, message="The check met something unforeseen. The log on the console tells more.")

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from anselai.entrypoints.http.error_report import ErrorReport
 from anselai.entrypoints.http.errors import Failure, failure_of
+from anselai.entrypoints.http.head import check_head
 from anselai.entrypoints.http.origin import OriginCheck
 
 RenderFailure = Callable[[Scope, Failure, str], Response]
@@ -49,6 +50,7 @@ class Gate:
             await send(message)
 
         try:
+            check_head(scope)
             self.origin.check(scope)
             await self.app(scope, receive, send_marked)
         except ClientDisconnect:

@@ -4,7 +4,6 @@ There is no sign-in yet, so a page somewhere else must not be able to act throug
 a name of its own that it lets point here (DNS rebinding), nor by a form or a script that posts here.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -19,9 +18,8 @@ _LONGEST_HOST = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginCheck:
-    """`hosts` are names that are ours beside those of the loopback."""
+    """`accepted` are Host headers that were found to be ours."""
 
-    hosts: Collection[str] = ()
     accepted: set[bytes] = field(default_factory=set)
 
     def check(self, scope: Scope) -> None:
@@ -48,7 +46,7 @@ class OriginCheck:
         if host in self.accepted:
             return True
         name = _host_name(host)
-        ours = name is not None and (name in self.hosts or _is_loopback(name))
+        ours = name is not None and _is_loopback(name)
         if ours and len(self.accepted) < 100:  # a port is part of it, so that there may be many
             self.accepted.add(host)
         return ours

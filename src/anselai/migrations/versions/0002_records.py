@@ -30,7 +30,8 @@ TABLES = (
             UNIQUE (studio, platform, account_id, metric, period, metric_date, dimension),
         CONSTRAINT ck_metrics_period CHECK (period IN ('day', 'week', 'days_28', 'month', 'lifetime')),
         CONSTRAINT ck_metrics_unit CHECK (unit IN ('count', 'ratio', 'seconds', 'currency')),
-        CONSTRAINT ck_metrics_currency CHECK (currency ~ '^[A-Z]{3}$')
+        CONSTRAINT ck_metrics_currency CHECK (currency ~ '^[A-Z]{3}$'),
+        CONSTRAINT ck_metrics_finite CHECK ('NaN' NOT IN (value))
     )
     """,
     """
@@ -62,7 +63,8 @@ TABLES = (
         created_at timestamptz NOT NULL DEFAULT statement_timestamp(),
         updated_at timestamptz NOT NULL DEFAULT statement_timestamp(),
         CONSTRAINT pk_content PRIMARY KEY (id),
-        CONSTRAINT uq_content_natural_key UNIQUE (studio, platform, external_id)
+        CONSTRAINT uq_content_natural_key UNIQUE (studio, platform, external_id),
+        CONSTRAINT ck_content_finite CHECK ('NaN' NOT IN (duration_seconds))
     )
     """,
     """
@@ -94,6 +96,7 @@ TABLES = (
         CONSTRAINT pk_content_metrics PRIMARY KEY (id),
         CONSTRAINT uq_content_metrics_natural_key UNIQUE (content_id, metric_date, basis),
         CONSTRAINT ck_content_metrics_basis CHECK (basis IN ('cumulative', 'daily')),
+        CONSTRAINT ck_content_metrics_finite CHECK ('NaN' NOT IN (watch_time_seconds)),
         CONSTRAINT fk_content_metrics_content FOREIGN KEY (content_id) REFERENCES content (id) ON DELETE CASCADE
     )
     """,
@@ -155,6 +158,8 @@ TABLES = (
         CONSTRAINT pk_ad_metrics PRIMARY KEY (id),
         CONSTRAINT uq_ad_metrics_natural_key UNIQUE (ad_campaign_id, metric_date, attribution),
         CONSTRAINT ck_ad_metrics_currency CHECK (currency ~ '^[A-Z]{3}$'),
+        CONSTRAINT ck_ad_metrics_finite
+            CHECK ('NaN' NOT IN (frequency, conversions, leads, view_through_conversions)),
         CONSTRAINT fk_ad_metrics_ad_campaigns
             FOREIGN KEY (ad_campaign_id) REFERENCES ad_campaigns (id) ON DELETE CASCADE
     )

@@ -169,6 +169,9 @@ TABLES = (
         CONSTRAINT pk_attribution PRIMARY KEY (id),
         CONSTRAINT uq_attribution_natural_key UNIQUE (inquiry_id, touch_seq),
         CONSTRAINT ck_attribution_confidence CHECK (confidence BETWEEN 0 AND 1),
+        CONSTRAINT ck_attribution_finite
+            CHECK ('NaN' NOT IN (credit_first, credit_last, credit_last_non_direct, credit_linear,
+                credit_position, credit_time_decay)),
         CONSTRAINT fk_attribution_inquiries
             FOREIGN KEY (inquiry_id) REFERENCES inquiries (id) ON DELETE CASCADE,
         CONSTRAINT fk_attribution_ad_campaigns
