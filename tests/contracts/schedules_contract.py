@@ -235,3 +235,10 @@ class DueSchedulesContract:
         await stores.connect(GOOGLE, a_schedule(next_slot_at=NOON.replace(year=2999)))
         assert list((await stores.schedules.due_of(GOOGLE, Frequency.HOURLY)).schedules) == []
         assert list((await stores.schedules.due_of(META, Frequency.HOURLY)).schedules) == []
+
+    async def test_a_schedule_that_waits_for_its_job_is_there_when_asked_for_alone(self, stores: Stores) -> None:
+        await stores.connect()
+        await stores.schedules.save(replace(await stores.schedule_due(), catch_up=CatchUp.ALL))
+        await stores.running()
+        [due] = (await stores.schedules.due_of(GOOGLE, Frequency.HOURLY)).schedules
+        assert due.in_flight

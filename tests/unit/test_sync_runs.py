@@ -120,6 +120,19 @@ async def test_changing_a_cron_accounts_for_the_slots_that_were_due(ansel: Ansel
     assert (coalesced.outcome, coalesced.count) == (Outcome.COALESCED, 2)
 
 
+async def test_changing_a_cron_accounts_for_slots_that_waited_to_be_caught_up_with(
+    ansel: Ansel, clock: FakeClock
+) -> None:
+    await ansel.scheduler.schedule_sync("flickr", "hourly", catch_up="all")
+    clock.advance(5 * HOUR)
+    while await ansel.scheduler.planner.tick():
+        pass  # the first slot is a job now, and the others wait for it
+    await ansel.scheduler.schedule_sync("flickr", "hourly", cron="30 * * * *")
+    await ansel.worker.drain()
+    fates = [(row.outcome, row.count) for row in await rows(ansel) if row.frequency == "hourly"]
+    assert fates == [(Outcome.PAUSED, 4), (Outcome.SUCCEEDED, 1)]
+
+
 async def test_a_sync_resumes_after_the_last_batch_that_was_stored(
     ansel: Ansel, flickr: Flickr, clock: FakeClock
 ) -> None:

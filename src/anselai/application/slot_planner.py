@@ -12,12 +12,13 @@ from anselai.domain.frequency import Frequency
 from anselai.domain.ports.clock import Clock, Ids
 from anselai.domain.ports.schedules import DueSchedules, PlannedSlot, Schedules
 from anselai.domain.ports.timetable import Timetable
-from anselai.domain.schedule import DueSchedule, SlotPlan, plan_slots
+from anselai.domain.schedule import CatchUp, DueSchedule, SlotPlan, plan_slots
 
 log = logging.getLogger("anselai.planner")
 
 SCHEDULES_PER_TICK = 500
 TIME_PER_TICK = 0.2  # seconds
+CHANGED = "the schedule was changed before these slots were caught up with"
 LOOK_AGAIN = timedelta(days=1)  # at a schedule that cannot be planned
 
 
@@ -37,10 +38,18 @@ class SlotPlanner:
         """
         return await self._plan(await self.schedules.due(SCHEDULES_PER_TICK))
 
-    async def settle(self, key: ConnectionKey, frequency: Frequency) -> None:
-        """Account for every slot of this one schedule that is due, so that the schedule can be changed."""
-        while await self._plan(await self.schedules.due_of(key, frequency)):
-            pass
+    async def settle(self, key: ConnectionKey, frequency: Frequency, *, give_up: bool) -> None:
+        """Account for every slot of this one schedule that is due, so that the schedule can be changed.
+
+        Slots that wait to be caught up with go on waiting, or with `give_up` are passed over and say why.
+        """
+        while (due := await self.schedules.due_of(key, frequency)).schedules:
+            [each] = due.schedules
+            if each.in_flight and each.schedule.catch_up is CatchUp.ALL and each.paused_because is None:
+                if not give_up:
+                    return
+                due = replace(due, schedules=[replace(each, paused_because=CHANGED)])
+            await self._plan(due)
 
     async def _plan(self, due: DueSchedules) -> int:
         planned = []

@@ -72,7 +72,7 @@ class SyncScheduler:
         key, rhythm = ConnectionKey(studio, platform), _frequency(frequency)
         stored = await self.schedules.get(key, rhythm)
         if stored.next_slot_at <= self.clock.now():
-            await self.planner.settle(key, rhythm)
+            await self.planner.settle(key, rhythm, give_up=cron is not None or timezone is not None)
             stored = await self.schedules.get(key, rhythm)
         switched_on = enabled if enabled is not None else (stored.enabled or (cron, timezone, catch_up) == (None,) * 3)
         changed = replace(

@@ -5,6 +5,7 @@ too slow can never overwrite a newer token.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -13,6 +14,7 @@ from anselai.application.connection_input import ConnectionFields
 from anselai.application.token_vault import TokenVault
 from anselai.domain.connection import ConnectionKey, ConnectionStatus, Credentials, PlatformConnection
 from anselai.domain.errors import (
+    AnselError,
     AuthFailure,
     ClientBug,
     ConnectionChanged,
@@ -111,8 +113,9 @@ class TokenRefresher:
             if now_stored.access_token != stored.access_token:
                 return now_stored  # somebody reconnected meanwhile: what was refused is gone
             raise
-        except BaseException:  # the right is given back whatever happened
-            await self._store(owner, stored, None)
+        except BaseException:  # the right is given back whatever happened; if it cannot be, it runs out by itself
+            with suppress(AnselError):
+                await self._store(owner, stored, None)
             raise
         return await self._store(owner, stored, after)
 

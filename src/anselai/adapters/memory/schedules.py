@@ -54,7 +54,7 @@ class MemorySchedules(Schedules):
     async def due_of(self, key: ConnectionKey, frequency: Frequency) -> DueSchedules:
         now, rhythm = self.store.clock.now(), (key, frequency)
         stored = self.store.schedules.get(rhythm)
-        is_due = stored is not None and stored.next_slot_at <= now and self._is_to_be_planned(rhythm)
+        is_due = stored is not None and stored.next_slot_at <= now
         return self._due(now, [rhythm] if is_due else [])
 
     async def commit(self, planned: Sequence[PlannedSlot]) -> int:

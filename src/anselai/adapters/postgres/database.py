@@ -36,10 +36,11 @@ _CONNECT: Final[Mapping[str, Any]] = {
     "tcp_user_timeout": 4000,  # milliseconds
     "application_name": "anselai",
 }
-# A statement never waits for ever: not for a lock, not for itself; and a frozen process of ours frees its locks.
+# A statement never waits for ever: not for a lock, not for itself; and a process of ours that is frozen, or cut off,
+# soon frees its locks: one locked job holds up every result that is written with it.
 _CONFIGURE: Final = (
     "SET TimeZone = 'UTC'; SET lock_timeout = '4s'; SET statement_timeout = '30s';"
-    "SET idle_in_transaction_session_timeout = '60s'"
+    "SET idle_in_transaction_session_timeout = '5s'"
 )
 _PATIENCE: Final = 4.0  # seconds that an act waits for a connection
 _PATIENCE_SLICE: Final = 0.25

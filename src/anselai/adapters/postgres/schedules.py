@@ -75,13 +75,13 @@ FROM (SELECT statement_timestamp() AS now) AS clock LEFT JOIN LATERAL (
             WHEN c.status = 'expired' THEN 'the connection had expired'
         END AS paused_because
     FROM sync_schedules s JOIN platform_connections c USING (studio, platform)
-    WHERE s.next_slot_at <= statement_timestamp() AND NOT ({_NOT_YET}) {among}
+    WHERE s.next_slot_at <= statement_timestamp() AND {among}
 ) AS due ON true
 """
 
 
-DUE: Final = _due(among="ORDER BY s.next_slot_at LIMIT %s")
-_DUE_OF: Final = _due(among="AND s.studio = %s AND s.platform = %s AND s.frequency = %s")
+DUE: Final = _due(among=f"NOT ({_NOT_YET}) ORDER BY s.next_slot_at LIMIT %s")
+_DUE_OF: Final = _due(among="s.studio = %s AND s.platform = %s AND s.frequency = %s")
 
 # The version moves too: who saves a schedule that he read before would set its next slot back.
 # A schedule's row is held until its job is in, and removing a connection removes its schedules first: so no job can

@@ -57,7 +57,7 @@ class Schedules(Protocol):
 
     @abstractmethod
     async def due_of(self, key: ConnectionKey, frequency: Frequency) -> DueSchedules:
-        """The same for one schedule: it alone if it is due, otherwise none."""
+        """One schedule if its next slot has come, otherwise none; also one that waits for its job to catch up."""
 
     @abstractmethod
     async def commit(self, planned: Sequence[PlannedSlot]) -> int:
