@@ -14,7 +14,7 @@ TOOLS := $(VENV)/.installed-dev
 CHROMIUM := $(VENV)/chromium/chromium
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal $(ARGS)
 
-.PHONY: help serve test check bench lock wheel clean
+.PHONY: help serve test check bench chaos lock wheel clean
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ check: $(TOOLS) $(CHROMIUM) ## The fast gate: format, lint, types, layers, and t
 
 bench: $(TOOLS) bench/.venv/.installed ## Measures AnselAI beside its peers.
 	@exec $(BIN)/python -m bench
+
+chaos: $(TOOLS) ## Kills daemons and the database again and again, and judges what became of every slot.
+	@exec $(BIN)/python -m chaos
 
 lock: $(TOOLS) ## Pins what pyproject.toml asks for; with UPGRADE=1 the newest of it.
 	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
