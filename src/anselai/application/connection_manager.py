@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from anselai.application.connection_input import ConnectionFields
+from anselai.application.slot_planner import SlotPlanner
 from anselai.application.token_refresh import TokenRefresher
 from anselai.application.token_vault import TokenVault
 from anselai.application.views import ConnectionTest, ConnectionView
@@ -49,6 +50,7 @@ class ConnectionManager:
     vault: TokenVault
     refresher: TokenRefresher
     timetable: Timetable
+    planner: SlotPlanner
     clock: Clock
     ids: Ids
 
@@ -193,8 +195,13 @@ class ConnectionManager:
         return self._view(await self.refresher.refresh(ConnectionKey(studio, platform)))
 
     async def remove_connection(self, platform: str, *, studio: str = DEFAULT_STUDIO) -> None:
-        """Forget the connection, its tokens, schedules and queued jobs; the log stays. Raises ConnectionNotFound."""
-        await self.connections.remove(ConnectionKey(studio, platform))
+        """Forget the connection, its tokens, schedules and queued jobs; the log stays, and tells of every slot that was
+        due. Raises ConnectionNotFound.
+        """
+        key = ConnectionKey(studio, platform)
+        for frequency in Frequency:
+            await self.planner.settle(key, frequency, give_up=True)
+        await self.connections.remove(key)
 
     def encrypt_token(
         self, platform: str, token: str | Secret, *, field: TokenField = "access_token", studio: str = DEFAULT_STUDIO

@@ -38,18 +38,20 @@ class SlotPlanner:
         """
         return await self._plan(await self.schedules.due(SCHEDULES_PER_TICK))
 
-    async def settle(self, key: ConnectionKey, frequency: Frequency, *, give_up: bool) -> None:
-        """Account for every slot of this one schedule that is due, so that the schedule can be changed.
+    async def settle(self, key: ConnectionKey, frequency: Frequency, *, give_up: bool) -> datetime:
+        """Account for every slot of this one schedule that is due, so that the schedule can be changed or removed.
 
-        Slots that wait to be caught up with go on waiting, or with `give_up` are passed over and say why.
+        Slots that wait to be caught up with go on waiting, or with `give_up` are passed over and say why. The result
+        is the store's present instant: every slot up to it is accounted for.
         """
         while (due := await self.schedules.due_of(key, frequency)).schedules:
             [each] = due.schedules
             if each.in_flight and each.schedule.catch_up is CatchUp.ALL and each.paused_because is None:
                 if not give_up:
-                    return
+                    break
                 due = replace(due, schedules=[replace(each, paused_because=CHANGED)])
             await self._plan(due)
+        return due.now
 
     async def _plan(self, due: DueSchedules) -> int:
         planned = []

@@ -71,8 +71,8 @@ class SyncScheduler:
         self.platforms.get(platform)
         key, rhythm = ConnectionKey(studio, platform), _frequency(frequency)
         stored = await self.schedules.get(key, rhythm)
-        if stored.next_slot_at <= self.clock.now():
-            await self.planner.settle(key, rhythm, give_up=cron is not None or timezone is not None)
+        now = await self.planner.settle(key, rhythm, give_up=cron is not None or timezone is not None)
+        if stored.next_slot_at <= now:
             stored = await self.schedules.get(key, rhythm)
         switched_on = enabled if enabled is not None else (stored.enabled or (cron, timezone, catch_up) == (None,) * 3)
         changed = replace(
@@ -85,7 +85,7 @@ class SyncScheduler:
         )
         if (changed.cron, changed.timezone) != (stored.cron, stored.timezone):
             self.timetable.check(changed.cron, changed.timezone)
-            next_slot_at = self.timetable.next_after(rhythm, changed.cron, changed.timezone, self.clock.now())
+            next_slot_at = self.timetable.next_after(rhythm, changed.cron, changed.timezone, now)
             changed = replace(changed, next_slot_at=next_slot_at)
         return ScheduleView.of(await self.schedules.save(changed))
 

@@ -89,6 +89,7 @@ class Container(DeclarativeContainer):
     refresher = Singleton(
         TokenRefresher, connections=stores.connections, platforms=platforms, vault=vault, clock=clock, ids=ids
     )
+    planner = Singleton(SlotPlanner, schedules=stores.schedules, timetable=timetable, clock=clock, ids=ids)
     connection_manager = Singleton(
         ConnectionManager,
         connections=stores.connections,
@@ -96,10 +97,10 @@ class Container(DeclarativeContainer):
         vault=vault,
         refresher=refresher,
         timetable=timetable,
+        planner=planner,
         clock=clock,
         ids=ids,
     )
-    planner = Singleton(SlotPlanner, schedules=stores.schedules, timetable=timetable, clock=clock, ids=ids)
     scheduler = Singleton(
         SyncScheduler,
         connections=stores.connections,
