@@ -14,7 +14,7 @@ TOOLS := $(VENV)/.installed-dev
 CHROMIUM := $(VENV)/chromium/chromium
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal $(ARGS)
 
-.PHONY: help serve test check bench chaos lock wheel clean
+.PHONY: help serve test check bench simulate chaos lock wheel clean
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ check: $(TOOLS) $(CHROMIUM) ## The fast gate: format, lint, types, layers, and t
 
 bench: $(TOOLS) bench/.venv/.installed ## Measures AnselAI beside its peers.
 	@exec $(BIN)/python -m bench
+
+simulate: $(TOOLS) ## A million slots of a fleet in made-up time; SLOTS=… for another size, SEED=… for the same again.
+	@exec $(BIN)/python -m tests.simulation --slots $(or $(SLOTS),1000000) $(if $(SEED),--seed $(SEED))
 
 chaos: $(TOOLS) ## Kills daemons and the database again and again, and judges what became of every slot.
 	@exec $(BIN)/python -m chaos

@@ -1,0 +1,154 @@
+"""The ports as a simulated process has them: slow, sometimes away, and places where a process can die."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+from anselai.domain.errors import StoreUnavailable
+from tests.simulation.process import Process, World
+
+_read_at: ContextVar[datetime | None] = ContextVar("anselai_simulated_reading", default=None)
+
+ALWAYS_YIELDS = 0.9  # of all calls let others run first, as a real one does
+
+
+class Port:
+    """A port as a process sees it. It has the methods of the port behind it, each with its dangers."""
+
+    def __init__(self, process: Process, port: Any) -> None:
+        self._process, self._port = process, port
+
+    def __getattr__(self, name: str) -> Any:
+        call = _fragile(self._process, name, getattr(self._port, name))
+        setattr(self, name, call)
+        return call
+
+
+def _fragile(process: Process, name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    world, dangers, chance = process.world, process.world.dangers, process.chance.random
+    witnessed = _WITNESSED.get(name)
+
+    async def call(*args: Any) -> Any:
+        pace = 1.0 if world.calm else chance()
+        danger = 1.0 if world.calm or name == "wait_for_work" else chance()
+        await _arrive(process, pace)
+        if danger < dangers.crash / 2:
+            process.kill()
+        process.check()
+        if dangers.crash <= danger < dangers.crash + dangers.refused:
+            world.count("refused")
+            raise StoreUnavailable
+        answer = await method(*args) if witnessed is None else await witnessed(process, method, *args)
+        if danger < dangers.crash:
+            process.kill()
+            process.check()
+        if danger < dangers.crash + dangers.refused + dangers.lost_answer:
+            world.count("lost answers")
+            raise StoreUnavailable
+        await _return(process, pace)
+        return answer
+
+    return call
+
+
+async def _arrive(process: Process, pace: float) -> None:
+    """The way to the store, which may take its time, or find nobody there."""
+    process.check()
+    world = process.world
+    if pace < world.dangers.slow_call:
+        await asyncio.sleep(process.chance.random() * world.dangers.slowest_call)
+    elif pace < ALWAYS_YIELDS:
+        await asyncio.sleep(0)
+    if process.is_frozen():
+        await process.breathe()
+    if world.away_until > world.clock.monotonic():
+        await _unreachable(world, process.chance.random)
+
+
+async def _return(process: Process, pace: float) -> None:
+    """The way of the answer. What happens on it, the store does not know."""
+    if pace < process.world.dangers.slow_call / 2:
+        await asyncio.sleep(process.chance.random() * process.world.dangers.slowest_call)
+    if process.is_frozen():
+        await process.breathe()
+    process.check()
+
+
+async def _unreachable(world: World, chance: Callable[[], float]) -> None:
+    """The store is away: it refuses, or is silent until the driver gives up."""
+    if world.away_silently:
+        await asyncio.sleep(5 + 10 * chance())
+    raise StoreUnavailable
+
+
+# Each adapter's method runs through without awaiting anything, so what is noted around it is noted in the same instant.
+
+
+async def _claim(process: Process, method: Any, *args: Any) -> Any:
+    claimed = await method(*args)
+    for each in claimed:
+        process.world.witness.claimed(process.name, each.job)
+        process.world.witness.note(process.name, "claim", each.job.id)
+    process.world.counts["attempts"] = process.world.counts.get("attempts", 0) + len(claimed)
+    return claimed
+
+
+async def _store(process: Process, method: Any, lease: Any, *args: Any) -> Any:
+    witness = process.world.witness
+    holder = witness.stories[lease.job_id].holder
+    answer = await method(lease, *args)
+    witness.note(process.name, "store", lease.job_id)
+    if holder != (lease.fence, process.name):
+        witness.wrote(process.name, lease, "a store")
+    return answer
+
+
+async def _renew(process: Process, method: Any, leases: Any, *args: Any) -> Any:
+    renewed = await method(leases, *args)
+    for lease in leases:
+        if lease.job_id in renewed:
+            process.world.witness.wrote(process.name, lease, "a renewal")
+    return renewed
+
+
+async def _finish(process: Process, method: Any, results: Any) -> Any:
+    witness = process.world.witness
+    holders = {each.lease.job_id: witness.stories[each.lease.job_id].holder for each in results}
+    accepted = await method(results)
+    open_results = set(accepted)
+    for each in results:
+        job_id, fence = each.lease.job_id, each.lease.fence
+        witness.note(process.name, f"finish {each.outcome} {job_id in accepted}", job_id)
+        if job_id in open_results and holders[job_id] == (fence, process.name):
+            open_results.discard(job_id)
+            witness.finished(each)
+    for job_id in open_results:
+        witness.accuse(f"job {job_id.int & 0xFFFFFF}: a finish of {process.name}, held by {holders[job_id]}")
+    return accepted
+
+
+async def _due(process: Process, method: Any, *args: Any) -> Any:
+    answer = await method(*args)
+    _read_at.set(answer.now)
+    return answer
+
+
+async def _commit(process: Process, method: Any, *args: Any) -> Any:
+    process.world.witness.read_at = _read_at.get()
+    try:
+        return await method(*args)
+    finally:
+        process.world.witness.read_at = None
+
+
+_WITNESSED: dict[str, Callable[..., Awaitable[Any]]] = {
+    "claim": _claim,
+    "store": _store,
+    "renew": _renew,
+    "finish": _finish,
+    "due": _due,
+    "due_of": _due,
+    "commit": _commit,
+}
