@@ -83,6 +83,7 @@ sync_schedules = Table(
     Column("next_slot_at", INSTANT, nullable=False),
     Column("disabled_reason", Text),
     Column("version", BigInteger, nullable=False),
+    Column("failures_in_row", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("studio", "platform", "frequency"),
     ForeignKeyConstraint(
         ["studio", "platform"], ["platform_connections.studio", "platform_connections.platform"], ondelete="CASCADE"
@@ -138,6 +139,22 @@ Index(
 Index("ix_sync_jobs_queued", sync_jobs.c.run_after, postgresql_where=text("state = 'queued'"))
 Index("ix_sync_jobs_running", sync_jobs.c.lease_expires_at, postgresql_where=text("state = 'running'"))
 Index("ix_sync_jobs_finished", sync_jobs.c.finished_at, postgresql_where=text("finished_at IS NOT NULL"))
+
+# What an Idempotency-Key asked for, so that asking again within a day is answered with the same job.
+sync_requests = Table(
+    "sync_requests",
+    metadata,
+    Column("studio", Text, ForeignKey("studios.id"), nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("frequency", Text),
+    Column("job_id", Uuid, nullable=False),
+    Column("requested_at", INSTANT, nullable=False, server_default=NOW),
+    PrimaryKeyConstraint("studio", "idempotency_key"),
+    one_of("frequency", Frequency),
+    CheckConstraint("length(idempotency_key) BETWEEN 1 AND 255", name="idempotency_key"),
+)
+Index("ix_sync_requests_requested_at", sync_requests.c.requested_at)
 
 # Append-only, and kept when the connection or the job goes: no foreign keys.
 sync_log = Table(

@@ -1,4 +1,4 @@
-"""The studio"s own business: reviews, inquiries, bookings, and what led to them."""
+"""The studio's own business: reviews, inquiries, bookings, and what led to them."""
 
 from alembic import op
 
