@@ -49,6 +49,10 @@ ACTS: dict[str, Act] = {
     "schedules.commit": lambda db: PostgresSchedules(database=db).commit([PlannedSlot(plan=PLAN, job_id=some_id())]),
     "schedules.next_due_at": lambda db: PostgresSchedules(database=db).next_due_at(),
     "jobs.enqueue": lambda db: PostgresSyncJobs(database=db).enqueue(some_id(), GOOGLE, Frequency.DAILY),
+    "jobs.enqueue with a key": lambda db: PostgresSyncJobs(database=db).enqueue(
+        some_id(), GOOGLE, Frequency.DAILY, "a-key"
+    ),
+    "jobs.cancel": lambda db: PostgresSyncJobs(database=db).cancel(GOOGLE, None),
     "jobs.claim": lambda db: PostgresSyncJobs(database=db).claim(some_id(), 1, MINUTE),
     "jobs.renew": lambda db: PostgresSyncJobs(database=db).renew([LEASE], MINUTE),
     "jobs.finish": lambda db: PostgresSyncJobs(database=db).finish(
@@ -87,6 +91,7 @@ class Wire:
     server: asyncio.Server | None = None
     port: int = 0
     speaking: asyncio.Event = field(default_factory=asyncio.Event)
+    forgotten: list[asyncio.Event] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     pumps: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -114,6 +119,17 @@ class Wire:
         """Everybody stays connected, and nothing gets through."""
         self.speaking.clear()
 
+    def forget_those_who_are_there(self) -> None:
+        """They stay connected and hear nothing any more; newcomers are served."""
+        self.speaking.clear()
+        self.forgotten.append(self.speaking)
+        self.speaking = asyncio.Event()
+        self.speaking.set()
+
+    def release(self) -> None:
+        for speaking in (self.speaking, *self.forgotten):
+            speaking.set()
+
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, port = str(self.target.get("host", "localhost")), int(self.target.get("port", 5432))
         there = (
@@ -122,12 +138,13 @@ class Wire:
             else await asyncio.open_connection(host, port)
         )
         self.writers += [writer, there[1]]
-        self.pumps += [asyncio.create_task(self._pump(*ends)) for ends in ((reader, there[1]), (there[0], writer))]
+        ways = ((reader, there[1]), (there[0], writer))
+        self.pumps += [asyncio.create_task(self._pump(*ends, self.speaking)) for ends in ways]
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, speaking: asyncio.Event) -> None:
         with suppress(OSError):
             while data := await source.read(65536):
-                await self.speaking.wait()
+                await speaking.wait()
                 sink.write(data)
         sink.close()
 
@@ -137,7 +154,7 @@ async def wire(database_url: str) -> AsyncIterator[Wire]:
     wire = Wire(conninfo_to_dict(database_url))
     await wire.up()
     yield wire
-    wire.speaking.set()
+    wire.release()
     await wire.down()
 
 
@@ -213,6 +230,16 @@ async def test_a_server_that_falls_silent_counts_as_away(wire: Wire, far_away: D
         await far_away.rows("SELECT 1", within=0.2)
     wire.speaking.set()
     assert await far_away.rows("SELECT 1") == [(1,)]
+
+
+async def test_when_one_connection_has_fallen_silent_the_others_of_that_time_are_not_tried(
+    wire: Wire, far_away: Database
+) -> None:
+    await asyncio.gather(*(far_away.rows("SELECT pg_sleep(0.2)") for _ in range(5)))
+    wire.forget_those_who_are_there()
+    with pytest.raises(StoreUnavailable):
+        await far_away.rows("SELECT 1", within=0.2)
+    assert await asyncio.gather(*(far_away.rows("SELECT 1", within=1) for _ in range(10))) == [[(1,)]] * 10
 
 
 async def test_a_database_opens_while_its_server_is_away(wire: Wire) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import AsyncConnection
@@ -46,8 +47,10 @@ _PATIENCE: Final = 4.0  # seconds that an act waits for a connection
 _PATIENCE_SLICE: Final = 0.25
 _TRIES: Final = 4
 
-# Seconds after which a server that is connected but silent counts as away: where somebody waits, and for batches.
+# Seconds after which a server that is connected but silent counts as away: where somebody waits, for what the daemon
+# does in batches, and for what may take long.
 SHORT: Final = 5.0
+BATCH: Final = 8.0
 LONG: Final = 32.0
 
 
@@ -57,7 +60,16 @@ class Database:
     A server that is away makes every act raise StoreUnavailable, and the first act after it is back works again.
     """
 
-    __slots__ = ("_dsn", "_kwargs", "_max_connections", "_opened_pool", "_refused_at", "wakeups")
+    __slots__ = (
+        "_dsn",
+        "_kwargs",
+        "_max_connections",
+        "_opened_at",
+        "_opened_pool",
+        "_refused_at",
+        "_silent_at",
+        "wakeups",
+    )
 
     def __init__(self, dsn: Secret, *, max_connections: int = 10) -> None:
         """Raises InvalidSettings when the DSN is none."""
@@ -66,6 +78,8 @@ class Database:
         self._kwargs = _connect_arguments(dsn)
         self._opened_pool: AsyncConnectionPool[Connection] | None = None
         self._refused_at = 0.0
+        self._silent_at = 0.0
+        self._opened_at: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
         self.wakeups = Wakeups(connect=self._connect)
 
     async def open(self) -> None:
@@ -79,7 +93,7 @@ class Database:
             min_size=1,
             max_size=self._max_connections,
             max_waiting=1000,
-            configure=_configure,
+            configure=self._configure,
             # The pool's own retries back off for minutes; without them each act that needs a connection tries at once.
             reconnect_timeout=0,
             reconnect_failed=self._note_refusal,
@@ -121,10 +135,14 @@ class Database:
 
     async def _act(self, act: Callable[[Connection], Awaitable[T]], within: float) -> T:
         connection = await self._take()
+        began = asyncio.get_running_loop().time()
         try:
             with cut_after(within, connection):
                 return await act(connection)
         finally:
+            ended = asyncio.get_running_loop().time()
+            if ended - began >= within:
+                self._silent_at = ended
             await self._pool.putconn(connection)
 
     @property
@@ -136,7 +154,8 @@ class Database:
     async def _take(self) -> Connection:
         while True:
             connection = await self._wait_for_connection()
-            if _is_usable(connection):
+            # Where one connection fell silent, others that were open then are likely to be as silent.
+            if _is_usable(connection) and self._opened_at[connection] >= self._silent_at:
                 return connection
             await connection.close()
             await self._pool.putconn(connection)  # which replaces it
@@ -153,6 +172,10 @@ class Database:
     async def _note_refusal(self, _pool: object) -> None:
         self._refused_at = asyncio.get_running_loop().time()
 
+    async def _configure(self, connection: Connection) -> None:
+        await connection.execute(_CONFIGURE)
+        self._opened_at[connection] = asyncio.get_running_loop().time()
+
     async def _connect(self) -> Connection:
         with translated():
             return await AsyncConnection[Row].connect(self._dsn.reveal(), **self._kwargs)
@@ -161,10 +184,6 @@ class Database:
 async def rows(connection: Connection, statement: str, params: Params | None = None) -> list[Row]:
     cursor = await connection.execute(statement, params, binary=True)
     return await cursor.fetchall()
-
-
-async def _configure(connection: Connection) -> None:
-    await connection.execute(_CONFIGURE)
 
 
 def _is_usable(connection: Connection) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from anselai.adapters.postgres import insights
 from anselai.adapters.postgres.batches import encoded, encoded_as_it_is
-from anselai.adapters.postgres.database import LONG, Connection, Database, rows
+from anselai.adapters.postgres.database import BATCH, Connection, Database, rows
 from anselai.adapters.postgres.driver_errors import REFUSED_VALUES
 from anselai.adapters.postgres.record_upserts import RECORD_KINDS, RecordKind
 from anselai.domain.errors import InvalidInput, LeaseLost, Problem
@@ -44,7 +44,7 @@ class PostgresRecords(Records):
                 place = {"studio": studio, "platform": platform}
                 return sum([await _upserted(connection, kind, batch, place) for kind, batch in batches])
 
-        return await self.database.act(store, within=LONG)
+        return await self.database.act(store, within=BATCH)
 
     async def platform_figures(self, studio: str, period: Period) -> Sequence[PlatformFigures]:
         return await insights.platform_figures(self.database, studio, period)
