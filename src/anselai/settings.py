@@ -23,6 +23,7 @@ class Settings:
     port: int = 3200
     data_dir: Path = field(default_factory=lambda: default_data_dir())
     log_level: str = "INFO"
+    metrics_port: int | None = None
     platform_values: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
 
@@ -42,9 +43,12 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
         database_url=_database_url(secrets.get("DATABASE_URL")),
         encryption_key=secrets.get("ENCRYPTION_KEY"),
         host=_loopback(given.get("ANSELAI_HOST", "127.0.0.1")),
-        port=_port(given.get("ANSELAI_PORT", "3200")),
+        port=_port("ANSELAI_PORT", given.get("ANSELAI_PORT", "3200")),
         data_dir=Path(given["ANSELAI_DATA_DIR"]).expanduser() if "ANSELAI_DATA_DIR" in given else default_data_dir(),
         log_level=_log_level(given.get("ANSELAI_LOG_LEVEL", "INFO")),
+        metrics_port=(
+            _port("ANSELAI_METRICS_PORT", given["ANSELAI_METRICS_PORT"]) if "ANSELAI_METRICS_PORT" in given else None
+        ),
         platform_values=secrets,
     )
 
@@ -79,9 +83,9 @@ def _loopback(host: str) -> str:
     return host
 
 
-def _port(text: str) -> int:
+def _port(name: str, text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
-        raise InvalidSettings(f"ANSELAI_PORT must be a number from 0 to 65535 (0: any free port), not {text!r}.")
+        raise InvalidSettings(f"{name} must be a number from 0 to 65535 (0: any free port), not {text!r}.")
     return int(text)
 
 

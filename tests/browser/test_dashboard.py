@@ -73,6 +73,11 @@ async def test_a_platform_is_connected_tested_synced_and_removed(plain_page: Pag
     await page.get_by_role("button", name="Resume Google, hourly").click()
     await expect(page.get_by_role("button", name="Pause Google, hourly")).to_be_visible()
 
+    await page.get_by_role("link", name="Why? Google, hourly").click()
+    await expect(page.get_by_text("The hourly sync of google runs next ")).to_be_visible()
+    await expect(page.get_by_text(re.compile("The manual run of .* succeeded: 0 records"))).to_be_visible()
+    await page.get_by_role("link", name="Back to Sync").click()
+
     await page.get_by_role("link", name="Change Google, daily").click()
     await page.get_by_label("Cron").fill("30 6 * * *")
     await page.get_by_label("Time zone").fill("Europe/Berlin")
@@ -108,7 +113,8 @@ async def test_no_page_ever_shows_a_token(plain_page: Page, site: str) -> None:
 async def test_no_page_is_wider_than_a_phone(plain_page: Page, site: str) -> None:
     await plain_page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     await connect_google(plain_page, site)
-    for path in ("/", "/connections", "/sync", "/connections/google/connect", "/sync/google/daily/schedule"):
+    paths = ("/", "/connections", "/sync", "/connections/google/connect")
+    for path in (*paths, "/sync/google/daily/schedule", "/sync/google/explain"):
         await plain_page.goto(site + path)
         box = await plain_page.locator("html").bounding_box()
         main = await plain_page.locator("main").bounding_box()

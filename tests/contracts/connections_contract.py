@@ -17,7 +17,7 @@ from anselai.domain.errors import (
 )
 from anselai.domain.frequency import Frequency
 from anselai.domain.sync_job import AttemptResult, JobState, Outcome
-from tests.contracts.stores import BROKEN, ELSEWHERE, HOUR, META, OTHER_STUDIO, Stores
+from tests.contracts.stores import BROKEN, ELSEWHERE, FAR_OFF, HOUR, META, OTHER_STUDIO, Stores
 from tests.fakes import NOON
 from tests.samples import GOOGLE, a_connection, a_metric, a_schedule, some_id
 
@@ -162,11 +162,22 @@ class ReplacingConnectionsContract:
 
 class RemovingConnectionsContract:
     async def test_a_removed_connection_is_gone_with_its_schedules(self, stores: Stores) -> None:
-        await stores.connect(GOOGLE, a_schedule(), a_schedule(frequency=Frequency.DAILY))
+        schedules = [a_schedule(frequency=frequency, next_slot_at=FAR_OFF) for frequency in Frequency]
+        await stores.connect(GOOGLE, *schedules)
         await stores.connections.remove(GOOGLE)
         assert await stores.connections.list("default") == []
         assert await stores.schedules.list("default") == []
         assert await stores.schedules.next_due_at() is None
+
+    async def test_it_cannot_be_removed_while_a_slot_of_it_is_due(self, stores: Stores) -> None:
+        await stores.connect(GOOGLE, a_schedule(next_slot_at=FAR_OFF))
+        due = await stores.schedule_due(frequency=Frequency.DAILY)
+        queued = await stores.jobs.enqueue(some_id(), GOOGLE, Frequency.HOURLY)
+        with pytest.raises(ConnectionChanged):
+            await stores.connections.remove(GOOGLE)
+        assert await stores.jobs.active("default") == [queued.job]
+        assert due in await stores.schedules.list("default")
+        assert await stores.log() == []
 
     async def test_removing_what_is_not_there_is_refused(self, stores: Stores) -> None:
         await stores.connect(ELSEWHERE)
@@ -222,7 +233,7 @@ class RemovingConnectionsContract:
         assert (await stores.jobs.get("default", job.id)).state is JobState.SUCCEEDED
 
     async def test_other_connections_keep_their_jobs_and_schedules(self, stores: Stores) -> None:
-        await stores.connect(GOOGLE, a_schedule())
+        await stores.connect(GOOGLE, a_schedule(next_slot_at=FAR_OFF))
         for key in (META, ELSEWHERE):
             await stores.connect(key, a_schedule(key))
             await stores.jobs.enqueue(some_id(), key, Frequency.HOURLY)
@@ -233,13 +244,13 @@ class RemovingConnectionsContract:
 
     async def test_what_happens_during_a_removal_leaves_no_job_and_no_schedule_behind(self, stores: Stores) -> None:
         for turn in range(8):
-            await stores.connect(GOOGLE, a_schedule())
+            await stores.connect(GOOGLE, a_schedule(next_slot_at=FAR_OFF))
             running = (await stores.running(GOOGLE, Frequency.WEEKLY)).job
             planned = stores.plan(await stores.schedules.get(GOOGLE, Frequency.HOURLY))
             acts: list[Coroutine[None, None, object]] = [
                 stores.jobs.enqueue(some_id(), GOOGLE, Frequency.DAILY),
                 stores.schedules.commit([planned]),
-                stores.schedules.save(a_schedule(frequency=Frequency.DAILY)),
+                stores.schedules.save(a_schedule(frequency=Frequency.DAILY, next_slot_at=FAR_OFF)),
                 stores.jobs.finish([AttemptResult(lease=running.lease, outcome=Outcome.RETRYING)]),
                 stores.claim(),
             ]
@@ -253,7 +264,7 @@ class RemovingConnectionsContract:
             assert rows[-1].outcome is Outcome.CANCELLED
 
     async def test_a_platform_can_be_connected_again_after_its_removal(self, stores: Stores) -> None:
-        await stores.connect(GOOGLE, a_schedule())
+        await stores.connect(GOOGLE, a_schedule(next_slot_at=FAR_OFF))
         await stores.running()
         await stores.connections.remove(GOOGLE)
         again = await stores.connect(GOOGLE, a_schedule())

@@ -11,7 +11,7 @@ from anselai.domain.errors import ConnectionChanged
 from anselai.domain.frequency import Frequency
 from anselai.domain.schedule import SlotRange
 from anselai.domain.sync_job import AttemptResult, JobState, Outcome, Trigger
-from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, OTHER_STUDIO, SECOND, Stores
+from tests.contracts.stores import ELSEWHERE, FAR_OFF, HOUR, META, MINUTE, OTHER_STUDIO, SECOND, Stores
 from tests.fakes import NOON
 from tests.samples import GOOGLE, a_schedule
 
@@ -91,8 +91,8 @@ class CommittingPlansContract:
         assert await stores.schedules.get(GOOGLE, Frequency.HOURLY) == schedule
 
     async def test_a_plan_is_lost_when_the_connection_was_removed(self, stores: Stores) -> None:
-        await stores.connect()
-        schedule = await stores.schedule_due()
+        schedule = a_schedule(next_slot_at=FAR_OFF)
+        await stores.connect(GOOGLE, schedule)
         await stores.connections.remove(GOOGLE)
         assert await stores.schedules.commit([stores.plan(schedule)]) == 0
         assert await stores.claim() == []

@@ -9,7 +9,7 @@ from psycopg import sql
 from tests.contracts.stores import OTHER_STUDIO
 
 # Records are told apart by days and instants that platforms gave: time does not pass in them.
-AGEING = ("platform_connections", "sync_schedules", "sync_jobs", "sync_log", "sync_workers")
+AGEING = ("platform_connections", "sync_schedules", "sync_jobs", "sync_log", "sync_requests", "sync_workers")
 
 _TABLES: LiteralString = (
     "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"

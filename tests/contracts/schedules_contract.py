@@ -10,7 +10,7 @@ from anselai.domain.errors import ConnectionChanged, ConnectionNotFound, NotFoun
 from anselai.domain.frequency import Frequency
 from anselai.domain.schedule import CatchUp
 from anselai.domain.sync_job import AttemptResult, Outcome
-from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, OTHER_STUDIO, Stores
+from tests.contracts.stores import ELSEWHERE, FAR_OFF, HOUR, META, MINUTE, OTHER_STUDIO, Stores
 from tests.fakes import NOON
 from tests.samples import GOOGLE, a_schedule, some_id
 
@@ -65,9 +65,9 @@ class SavingSchedulesContract:
         assert await stores.schedules.get(GOOGLE, Frequency.HOURLY) == saved
 
     async def test_saving_replaces_everything_and_gives_the_next_version(self, stores: Stores) -> None:
-        await stores.connect(GOOGLE, a_schedule())
+        await stores.connect(GOOGLE, a_schedule(next_slot_at=FAR_OFF))
         wanted = a_schedule(
-            next_slot_at=NOON + HOUR,
+            next_slot_at=FAR_OFF + HOUR,
             cron="5 4 * * *",
             timezone="Asia/Tokyo",
             enabled=False,
@@ -99,8 +99,16 @@ class SavingSchedulesContract:
         assert sum(isinstance(each, ConnectionChanged) for each in outcomes) == 4
         assert await stores.schedules.get(GOOGLE, Frequency.HOURLY) in outcomes
 
+    async def test_a_slot_that_is_due_cannot_be_passed_over(self, stores: Stores) -> None:
+        await stores.connect()
+        due = await stores.schedule_due()
+        with pytest.raises(ConnectionChanged):
+            await stores.schedules.save(replace(due, next_slot_at=FAR_OFF))
+        assert await stores.schedules.get(GOOGLE, Frequency.HOURLY) == due
+        assert (await stores.schedules.save(replace(due, enabled=False))).next_slot_at == due.next_slot_at
+
     async def test_a_schedule_of_a_connection_that_is_gone_is_refused(self, stores: Stores) -> None:
-        await stores.connect(GOOGLE, a_schedule())
+        await stores.connect(GOOGLE, a_schedule(next_slot_at=FAR_OFF))
         await stores.connections.remove(GOOGLE)
         with pytest.raises(ConnectionNotFound):
             await stores.schedules.save(a_schedule())

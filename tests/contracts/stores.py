@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from anselai.domain.claim_limits import NO_LIMITS, ClaimLimits
 from anselai.domain.connection import ConnectionKey, PlatformConnection
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.connections import Connections
@@ -23,6 +24,8 @@ META = ConnectionKey("default", "meta")
 ELSEWHERE = ConnectionKey(OTHER_STUDIO, "google")
 # Texts that no store can hold: a NUL, and halves of a surrogate pair.
 BROKEN = ("\0", "\ud83d", "\udcff")
+
+FAR_OFF = datetime(2100, 1, 1, 12, tzinfo=UTC)  # a slot that does not come while a test runs
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -71,8 +74,10 @@ class Stores:
         )
         return PlannedSlot(plan=plan, job_id=some_id())
 
-    async def claim(self, limit: int = 10, lease: timedelta = MINUTE) -> Sequence[ClaimedJob]:
-        return await self.jobs.claim(some_id(), limit, lease)
+    async def claim(
+        self, limit: int = 10, lease: timedelta = MINUTE, limits: ClaimLimits = NO_LIMITS
+    ) -> Sequence[ClaimedJob]:
+        return await self.jobs.claim(some_id(), limit, lease, limits)
 
     async def running(
         self, key: ConnectionKey = GOOGLE, frequency: Frequency = Frequency.HOURLY, *, lease: timedelta = MINUTE

@@ -81,6 +81,17 @@ class QueryingContract:
         )
         assert only.job_id == manual.job.id
 
+    async def test_rows_can_be_asked_for_by_frequency(self, stores: Stores) -> None:
+        await _log_slots(stores)
+        hourly = await stores.finished(frequency=Frequency.HOURLY)
+        weekly = await stores.finished(frequency=Frequency.WEEKLY)
+        await stores.sync_log.record_api_error(API_ERROR)
+        rows = await stores.sync_log.query(replace(QUERY, frequency=Frequency.HOURLY))
+        assert [row.job_id for row in rows] == [hourly.job.id, None]
+        [row] = await stores.sync_log.query(replace(QUERY, platform="google", frequency=Frequency.WEEKLY, limit=1))
+        assert row.job_id == weekly.job.id
+        assert await stores.sync_log.query(replace(QUERY, frequency=Frequency.DAILY)) == []
+
     async def test_rows_can_be_asked_for_from_an_instant_until_before_another(self, stores: Stores) -> None:
         await stores.connect()
         for _ in range(3):

@@ -10,6 +10,8 @@ from anselai.adapters.memory.schedules import MemorySchedules
 from anselai.adapters.memory.store import MemoryStore
 from anselai.adapters.memory.sync_log import MemorySyncLog
 from anselai.adapters.memory.workers import MemoryWorkers
+from tests.contracts.cancelling_contract import CancellingContract
+from tests.contracts.claim_limits_contract import ClaimLimitsContract
 from tests.contracts.connections_contract import (
     ConnectionsContract,
     RemovingConnectionsContract,
@@ -17,15 +19,18 @@ from tests.contracts.connections_contract import (
 )
 from tests.contracts.figures_contract import BusinessFiguresContract, PlatformFiguresContract
 from tests.contracts.finishing_contract import FinishingContract, TellingConnectionsContract
+from tests.contracts.idempotency_contract import MOST_KEYS, IdempotencyContract
 from tests.contracts.jobs_contract import ClaimingContract, EnqueueingContract
 from tests.contracts.kept_jobs_contract import PruningContract, ReadingJobsContract
 from tests.contracts.leases_contract import LeasesContract, ReclaimingContract
 from tests.contracts.planning_contract import CommittingPlansContract
+from tests.contracts.queue_state_contract import QueueStateContract
 from tests.contracts.records_contract import CheckpointsContract, StoringContract
 from tests.contracts.refreshing_contract import RefreshingConnectionsContract
 from tests.contracts.refused_records_contract import MisfitsContract, ParentsContract, UnstorableContract
 from tests.contracts.schedules_contract import DueSchedulesContract, SavingSchedulesContract, SchedulesContract
 from tests.contracts.stores import OTHER_STUDIO, Stores
+from tests.contracts.streaks_contract import FailureStreaksContract
 from tests.contracts.sync_log_contract import ApiErrorsContract, AttemptsContract, LastRunsContract, QueryingContract
 from tests.contracts.wakeups_contract import WakeupsContract
 from tests.contracts.workers_contract import HealthContract, WorkersContract
@@ -39,7 +44,7 @@ def stores() -> Stores:
     return Stores(
         connections=MemoryConnections(store=store),
         schedules=MemorySchedules(store=store),
-        jobs=MemorySyncJobs(store=store),
+        jobs=MemorySyncJobs(store=store, most_keys=MOST_KEYS),
         sync_log=MemorySyncLog(store=store),
         records=MemoryRecords(memory=store),
         workers=MemoryWorkers(store=store),
@@ -61,12 +66,17 @@ class TestMemorySchedules(SchedulesContract, SavingSchedulesContract, DueSchedul
 class TestMemorySyncJobs(
     EnqueueingContract,
     ClaimingContract,
+    ClaimLimitsContract,
     LeasesContract,
     FinishingContract,
     TellingConnectionsContract,
+    FailureStreaksContract,
     ReclaimingContract,
     ReadingJobsContract,
+    QueueStateContract,
     PruningContract,
+    CancellingContract,
+    IdempotencyContract,
     WakeupsContract,
 ):
     pass

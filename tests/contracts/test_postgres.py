@@ -13,6 +13,8 @@ from anselai.adapters.postgres.schedules import PostgresSchedules
 from anselai.adapters.postgres.sync_log import PostgresSyncLog
 from anselai.adapters.postgres.workers import PostgresWorkers
 from anselai.domain.secret import Secret
+from tests.contracts.cancelling_contract import CancellingContract
+from tests.contracts.claim_limits_contract import ClaimLimitsContract
 from tests.contracts.connections_contract import (
     ConnectionsContract,
     RemovingConnectionsContract,
@@ -20,16 +22,19 @@ from tests.contracts.connections_contract import (
 )
 from tests.contracts.figures_contract import BusinessFiguresContract, PlatformFiguresContract
 from tests.contracts.finishing_contract import FinishingContract, TellingConnectionsContract
+from tests.contracts.idempotency_contract import MOST_KEYS, IdempotencyContract
 from tests.contracts.jobs_contract import ClaimingContract, EnqueueingContract
 from tests.contracts.kept_jobs_contract import PruningContract, ReadingJobsContract
 from tests.contracts.leases_contract import LeasesContract, ReclaimingContract
 from tests.contracts.planning_contract import CommittingPlansContract
 from tests.contracts.postgres_reset import SharedDatabase
+from tests.contracts.queue_state_contract import QueueStateContract
 from tests.contracts.records_contract import CheckpointsContract, StoringContract
 from tests.contracts.refreshing_contract import RefreshingConnectionsContract
 from tests.contracts.refused_records_contract import MisfitsContract, ParentsContract, UnstorableContract
 from tests.contracts.schedules_contract import DueSchedulesContract, SavingSchedulesContract, SchedulesContract
 from tests.contracts.stores import Stores
+from tests.contracts.streaks_contract import FailureStreaksContract
 from tests.contracts.sync_log_contract import ApiErrorsContract, AttemptsContract, LastRunsContract, QueryingContract
 from tests.contracts.wakeups_contract import WakeupsContract
 from tests.contracts.workers_contract import HealthContract, WorkersContract
@@ -52,7 +57,7 @@ async def stores(shared_database: SharedDatabase) -> AsyncIterator[Stores]:
         yield Stores(
             connections=PostgresConnections(database=database),
             schedules=PostgresSchedules(database=database),
-            jobs=PostgresSyncJobs(database=database),
+            jobs=PostgresSyncJobs(database=database, most_keys=MOST_KEYS),
             sync_log=PostgresSyncLog(database=database),
             records=PostgresRecords(database=database),
             workers=PostgresWorkers(database=database),
@@ -74,12 +79,17 @@ class TestPostgresSchedules(SchedulesContract, SavingSchedulesContract, DueSched
 class TestPostgresSyncJobs(
     EnqueueingContract,
     ClaimingContract,
+    ClaimLimitsContract,
     LeasesContract,
     FinishingContract,
     TellingConnectionsContract,
+    FailureStreaksContract,
     ReclaimingContract,
     ReadingJobsContract,
+    QueueStateContract,
     PruningContract,
+    CancellingContract,
+    IdempotencyContract,
     WakeupsContract,
 ):
     pass

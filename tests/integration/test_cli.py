@@ -3,10 +3,12 @@
 import base64
 import os
 import pty
+import re
 import select
 import subprocess
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests.integration.processes import COMMAND, PATIENCE, Home
@@ -90,6 +92,10 @@ def test_no_token_is_ever_printed(connected: Home) -> None:
         ("sync", "run", "google"),
         ("sync", "status"),
         ("sync", "log"),
+        ("sync", "explain", "google"),
+        ("sync", "pause", "google"),
+        ("sync", "resume", "google"),
+        ("sync", "cancel", "google"),
         ("platforms",),
         ("check",),
     ):
@@ -149,6 +155,17 @@ def test_a_schedule_is_changed_paused_and_told(connected: Home) -> None:
     assert connected.json("sync", "schedule", "google", "daily", "--off")["nextRunAt"] is None
     assert "paused" in connected.run("sync", "status").out
     assert connected.run("sync", "next", "google", "--frequency", "daily").out.startswith("No such schedule")
+
+
+def test_the_status_tells_how_full_the_queue_is_and_who_is_at_work(connected: Home) -> None:
+    connected.run("sync", "run", "google")
+    with psycopg.connect(connected.settings["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("INSERT INTO sync_workers (id, host, pid) VALUES (gen_random_uuid(), 'darkroom', 4711)")
+        told = connected.run("sync", "status").out
+        assert re.search(r"Queued: 1 \(1 due, the oldest since \S+ \S+Z\)\. Running: 0\. Stalled: 0\.", told)
+        assert re.search(r"Schedulers: darkroom \(process 4711, last beat \S+ \S+Z\)\.", told)
+        connection.execute("UPDATE sync_jobs SET state = 'running', lease_expires_at = now()")
+        assert "Queued: 0 (0 due). Running: 0. Stalled: 1." in connected.run("sync", "status").out
 
 
 def test_a_sync_is_queued_once_and_a_missing_scheduler_is_told(connected: Home) -> None:

@@ -10,14 +10,16 @@ from anselai.adapters.postgres.records import PostgresRecords
 from anselai.adapters.postgres.schedules import PostgresSchedules
 from anselai.adapters.postgres.sync_log import PostgresSyncLog
 from anselai.domain.connection import ConnectionKey
-from anselai.domain.errors import AnselError, ConnectionNotFound, LeaseLost
+from anselai.domain.errors import AnselError, ConnectionNotFound, IdempotencyKeyReused, LeaseLost
 from anselai.domain.frequency import Frequency
+from anselai.domain.ports.jobs import QueuedJob
 from anselai.domain.ports.schedules import PlannedSlot
 from anselai.domain.ports.sync_log import LogQuery
 from anselai.domain.schedule import SlotPlan
 from anselai.domain.sync_job import AttemptResult, Outcome
 from tests.samples import GOOGLE, a_connection, a_metric, a_schedule, some_id
 
+META = ConnectionKey("default", "meta")
 HOUR = timedelta(hours=1)
 ROUNDS = 20
 
@@ -27,8 +29,9 @@ async def test_no_job_or_schedule_survives_the_removal_of_its_connection(databas
     jobs, log = PostgresSyncJobs(database=database), PostgresSyncLog(database=database)
     for _ in range(ROUNDS):
         now = (await schedules.due(1)).now
-        due = [a_schedule(GOOGLE, frequency, now - HOUR) for frequency in Frequency]
-        await connections.add(a_connection(), due)
+        # As if planners saw the slots come in the instant of the removal: of what is due already it would be refused.
+        coming = [a_schedule(GOOGLE, frequency, now + HOUR) for frequency in Frequency]
+        await connections.add(a_connection(), coming)
         plans = [
             PlannedSlot(
                 plan=SlotPlan(
@@ -36,12 +39,12 @@ async def test_no_job_or_schedule_survives_the_removal_of_its_connection(databas
                 ),
                 job_id=some_id(),
             )
-            for each in due
+            for each in coming
         ]
         results = await asyncio.gather(
             jobs.enqueue(some_id(), GOOGLE, Frequency.WEEKLY),
             schedules.commit(plans[:2]),
-            schedules.save(due[2]),
+            schedules.save(coming[2]),
             connections.remove(GOOGLE),
             jobs.enqueue(some_id(), GOOGLE, Frequency.HOURLY),
             schedules.commit(plans[2:]),
@@ -146,3 +149,92 @@ async def test_enqueueing_and_removing_at_once_either_finds_no_connection_or_is_
         )
         assert {type(each) for each in answers if isinstance(each, BaseException)} <= {ConnectionNotFound}
         assert await jobs.active("default") == []
+
+
+async def test_two_that_enqueue_at_once_with_one_key_get_the_same_job(database: Database) -> None:
+    connections, jobs = PostgresConnections(database=database), PostgresSyncJobs(database=database)
+    for number in range(ROUNDS):
+        key = ConnectionKey("default", f"platform-{number}")
+        await connections.add(a_connection(key), [])
+        answers = await asyncio.gather(*(jobs.enqueue(some_id(), key, None, f"key-{number}") for _ in range(8)))
+        assert len({answer.job.id for answer in answers}) == 1
+        assert sorted(answer.deduplicated for answer in answers) == [False] + [True] * 7
+        assert [each.key for each in await jobs.active("default")].count(key) == 1
+
+
+async def test_one_key_for_two_connections_at_once_makes_one_job_and_one_refusal(database: Database) -> None:
+    connections, jobs = PostgresConnections(database=database), PostgresSyncJobs(database=database)
+    await connections.add(a_connection(GOOGLE), [])
+    await connections.add(a_connection(META), [])
+    for number in range(ROUNDS):
+        asked = [jobs.enqueue(some_id(), key, None, f"key-{number}") for key in (GOOGLE, META) for _ in range(3)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        kept = [each for each in answers if not isinstance(each, BaseException)]
+        assert len({each.job.id for each in kept}) == 1
+        assert [type(each) for each in answers].count(IdempotencyKeyReused) == 3
+        [active] = await jobs.active("default")
+        assert active == kept[0].job
+        await jobs.cancel(active.key, None)
+
+
+async def test_a_key_whose_day_is_over_is_taken_once_while_it_is_pruned(database: Database) -> None:
+    connections, jobs = PostgresConnections(database=database), PostgresSyncJobs(database=database)
+    await connections.add(a_connection(), [])
+    for _ in range(ROUNDS):
+        before = (await jobs.enqueue(some_id(), GOOGLE, None, "key")).job
+        await jobs.cancel_one("default", before.id)
+        await database.rows("UPDATE sync_requests SET requested_at = requested_at - interval '1 day' RETURNING 1")
+        *answers, _, _ = await asyncio.gather(
+            *(jobs.enqueue(some_id(), GOOGLE, None, "key") for _ in range(4)),
+            jobs.prune(HOUR, HOUR, 10),
+            jobs.prune(HOUR, HOUR, 10),
+        )
+        [job_id] = {each.job.id for each in answers if isinstance(each, QueuedJob)}
+        assert job_id != before.id
+        assert (await jobs.enqueue(some_id(), GOOGLE, None, "key")).job.id == job_id
+        await jobs.cancel_one("default", job_id)
+        await database.rows("DELETE FROM sync_requests RETURNING 1")
+
+
+async def test_enqueueing_with_a_key_and_removing_at_once_leaves_no_job_behind(database: Database) -> None:
+    connections, jobs = PostgresConnections(database=database), PostgresSyncJobs(database=database)
+    for number in range(ROUNDS):
+        await connections.add(a_connection(), [])
+        answers = await asyncio.gather(
+            *(jobs.enqueue(some_id(), GOOGLE, each, f"{number}-{each}") for each in (*Frequency, *Frequency)),
+            connections.remove(GOOGLE),
+            return_exceptions=True,
+        )
+        assert {type(each) for each in answers if isinstance(each, BaseException)} <= {ConnectionNotFound}
+        assert await jobs.active("default") == []
+
+
+async def test_a_cancellation_and_a_result_at_once_end_the_job_once(database: Database) -> None:
+    connections, jobs = PostgresConnections(database=database), PostgresSyncJobs(database=database)
+    log = PostgresSyncLog(database=database)
+    await connections.add(a_connection(), [])
+    for _ in range(ROUNDS):
+        for frequency in Frequency:
+            await jobs.enqueue(some_id(), GOOGLE, frequency)
+        claimed = await jobs.claim(some_id(), 3, HOUR)
+        results = [AttemptResult(lease=each.job.lease, outcome=Outcome.SUCCEEDED) for each in claimed]
+        accepted, cancelled = await asyncio.gather(jobs.finish(results[::-1]), jobs.cancel(GOOGLE, None))
+        assert accepted | {each.id for each in cancelled} == {each.job.id for each in claimed}
+        assert len(accepted) + len(cancelled) == len(claimed)
+        for each in claimed:
+            [attempt] = await log.attempts("default", each.job.id)
+            assert attempt.outcome.value == (await jobs.get("default", each.job.id)).state.value
+
+
+async def test_a_cancellation_and_a_claim_at_once_leave_nothing_running(database: Database) -> None:
+    connections, jobs = PostgresConnections(database=database), PostgresSyncJobs(database=database)
+    await connections.add(a_connection(), [])
+    for _ in range(ROUNDS):
+        for frequency in Frequency:
+            await jobs.enqueue(some_id(), GOOGLE, frequency)
+        claimed, cancelled, _ = await asyncio.gather(
+            jobs.claim(some_id(), 3, HOUR), jobs.cancel(GOOGLE, None), jobs.claim(some_id(), 3, HOUR)
+        )
+        assert len(cancelled) == 3
+        assert await jobs.active("default") == []
+        assert await jobs.renew([each.job.lease for each in claimed], HOUR) == frozenset()

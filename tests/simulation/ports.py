@@ -32,8 +32,11 @@ def _fragile(process: Process, name: str, method: Callable[..., Awaitable[Any]])
 
     async def call(*args: Any) -> Any:
         pace = 1.0 if world.calm else chance()
-        danger = 1.0 if world.calm or name == "wait_for_work" else chance()
+        danger = 1.0 if world.calm or name in ("wait_for_work", "wait_for_cancellation") else chance()
+        trouble = process.armed.pop(name, None) if process.armed else None
         await _arrive(process, pace)
+        if trouble is not None and not trouble.done:
+            await process.suffer(trouble)
         if danger < dangers.crash / 2:
             process.kill()
         process.check()
@@ -41,6 +44,8 @@ def _fragile(process: Process, name: str, method: Callable[..., Awaitable[Any]])
             world.count("refused")
             raise StoreUnavailable
         answer = await method(*args) if witnessed is None else await witnessed(process, method, *args)
+        if trouble is not None and trouble.done:
+            await process.suffer(trouble)
         if danger < dangers.crash:
             process.kill()
             process.check()
@@ -61,7 +66,7 @@ async def _arrive(process: Process, pace: float) -> None:
         await asyncio.sleep(process.chance.random() * world.dangers.slowest_call)
     elif pace < ALWAYS_YIELDS:
         await asyncio.sleep(0)
-    if process.is_frozen():
+    if process.thawing is not None:
         await process.breathe()
     if world.away_until > world.clock.monotonic():
         await _unreachable(world, process.chance.random)
@@ -71,7 +76,7 @@ async def _return(process: Process, pace: float) -> None:
     """The way of the answer. What happens on it, the store does not know."""
     if pace < process.world.dangers.slow_call / 2:
         await asyncio.sleep(process.chance.random() * process.world.dangers.slowest_call)
-    if process.is_frozen():
+    if process.thawing is not None:
         await process.breathe()
     process.check()
 

@@ -5,13 +5,34 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from random import Random
 from typing import Any
 
+from anselai.domain.errors import StoreUnavailable
 from tests.fakes import SequentialIds
 from tests.simulation.scenario import Dangers
 from tests.simulation.virtual_time import SkewedClock, StoreClock, TaskGroupOfAProcess, process_of_task
 from tests.simulation.witness import WatchedStore, Witness
+
+
+class TroubleKind(StrEnum):
+    KILLED = "killed"
+    FROZEN = "frozen"
+    SLOW = "slow"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What meets a process at a call of a port: before it is made, or once it is done and before its answer is there.
+
+    `seconds` are those of being frozen or slow.
+    """
+
+    kind: TroubleKind
+    done: bool
+    seconds: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +53,12 @@ class World:
     def count(self, what: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1
 
+    def take_store_away(self, seconds: float, *, silently: bool) -> None:
+        """It refuses every call, or is silent until the caller gives up."""
+        self.away_until, self.away_silently = self.clock.monotonic() + seconds, silently
+        self.count("outages")
+        self.witness.note("store", "away", seconds)
+
 
 class Process(TaskGroupOfAProcess):
     """A daemon or an API server. Killed, it does nothing more: none of its clean-up reaches the store."""
@@ -40,7 +67,9 @@ class Process(TaskGroupOfAProcess):
         super().__init__()
         self.name, self.world, self.chance = name, world, chance
         self.dead = False
-        self.frozen_until = 0.0
+        self.thawing: asyncio.TimerHandle | None = None  # while it is frozen
+        self.awake = asyncio.Event()
+        self.armed: dict[str, Trouble] = {}  # what meets its next call of that method of a port
         skew = timedelta(seconds=chance.uniform(-1, 1) * world.dangers.skew.total_seconds())
         self.clock = SkewedClock(world.clock, skew, chance.uniform(0, 1e5))
 
@@ -52,7 +81,7 @@ class Process(TaskGroupOfAProcess):
 
         context = copy_context()
         context.run(process_of_task.set, self)
-        return context.run(asyncio.create_task, inside())
+        return context.run(self.world.clock.loop.create_task, inside())
 
     def kill(self) -> None:
         """SIGKILL. What its tasks still try is refused by the ports; cancelling them is how they leave the loop."""
@@ -68,19 +97,25 @@ class Process(TaskGroupOfAProcess):
             task.cancel()
 
     def freeze(self, seconds: float) -> None:
-        """SIGSTOP: it does nothing, and does not know."""
+        """SIGSTOP: it does nothing, and does not know. Frozen again, it stays so for the longer of both times."""
         now = self.world.clock
-        self.frozen_until = now.loop.time() + seconds
-        self.clock.frozen_at = (now.monotonic(), now.now())
-        now.loop.call_later(seconds, self._thaw)
+        until = now.loop.time() + seconds
+        if self.thawing is None:
+            self.clock.frozen_at = (now.monotonic(), now.now())
+            self.awake.clear()
+        else:
+            until = max(until, self.thawing.when())
+            self.thawing.cancel()
+        self.thawing = now.loop.call_at(until, self.thaw)
         self.world.count("freezes")
         self.world.witness.note(self.name, "frozen", seconds)
 
-    def _thaw(self) -> None:
-        self.clock.frozen_at = None
-
-    def is_frozen(self) -> bool:
-        return self.frozen_until > self.world.clock.loop.time()
+    def thaw(self) -> None:
+        """SIGCONT."""
+        if self.thawing is not None:
+            self.thawing.cancel()
+            self.thawing = self.clock.frozen_at = None
+            self.awake.set()
 
     def check(self) -> None:
         """Where a task of a dead process ends."""
@@ -89,6 +124,20 @@ class Process(TaskGroupOfAProcess):
 
     async def breathe(self) -> None:
         """Where a process stands while it is frozen."""
-        loop = self.world.clock.loop
-        while self.is_frozen():  # noqa: ASYNC110  the time is made up, and a freeze may be prolonged
-            await asyncio.sleep(self.frozen_until - loop.time() + self.chance.random() * 0.01)
+        while self.thawing is not None:
+            await self.awake.wait()
+            await asyncio.sleep(self.chance.random() * 0.01)
+
+    async def suffer(self, trouble: "Trouble") -> None:
+        self.world.witness.note(self.name, f"{trouble}")
+        match trouble.kind:
+            case TroubleKind.KILLED:
+                self.kill()
+                self.check()
+            case TroubleKind.FROZEN:
+                self.freeze(trouble.seconds)
+                await self.breathe()
+            case TroubleKind.SLOW:
+                await asyncio.sleep(trouble.seconds)
+            case TroubleKind.UNAVAILABLE:
+                raise StoreUnavailable

@@ -1,12 +1,15 @@
 """What the simulation found, each as small as it gets."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
+from anselai.adapters.cron import CroniterTimetable
 from anselai.application.ansel import Ansel
 from anselai.container import open_in_memory
+from anselai.domain.errors import ConnectionChanged
 from anselai.domain.ports.platform_client import PlatformClient
 from anselai.domain.ports.sync_log import LogEntry
 from tests.fakes import NOON, FakeClock, ScriptedClient
@@ -75,5 +78,20 @@ async def test_a_slot_that_came_by_the_clock_of_the_store_is_accounted_for_by_an
     clock.advance(HOUR + timedelta(seconds=30))
     object.__setattr__(ansel.scheduler, "clock", FakeClock(clock.now() - timedelta(minutes=2)))
     await ansel.scheduler.schedule_sync("google", "hourly", cron="30 * * * *")
+    await ansel.worker.drain()
+    assert await hourly_slots(ansel) == 1
+
+
+async def test_a_slot_that_comes_while_its_cron_is_being_changed_is_accounted_for(
+    ansel: Ansel, clock: FakeClock
+) -> None:
+    class SlowTimetable(CroniterTimetable):
+        def check(self, cron: str, timezone: str) -> None:
+            clock.advance(timedelta(seconds=1))
+
+    clock.advance(HOUR - timedelta(seconds=0.5))
+    object.__setattr__(ansel.scheduler, "timetable", SlowTimetable())
+    with suppress(ConnectionChanged):  # to refuse the change is well, too
+        await ansel.scheduler.schedule_sync("google", "hourly", cron="30 * * * *")
     await ansel.worker.drain()
     assert await hourly_slots(ansel) == 1

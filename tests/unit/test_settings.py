@@ -80,6 +80,12 @@ def test_an_empty_variable_is_an_unset_one() -> None:
     assert settings == load_settings({}, dotenv=None)
 
 
+def test_a_port_for_figures_is_taken_only_where_one_is_set() -> None:
+    assert load_settings({}, dotenv=None).metrics_port is None
+    assert load_settings({"ANSELAI_METRICS_PORT": "0"}, dotenv=None).metrics_port == 0
+    assert load_settings({"ANSELAI_METRICS_PORT": "9200"}, dotenv=None).metrics_port == 9200
+
+
 def test_a_file_that_is_missing_is_no_error_and_one_that_cannot_be_read_is(tmp_path: Path) -> None:
     assert load_settings({}, dotenv=tmp_path / "missing") == load_settings({}, dotenv=None)
     broken = tmp_path / ".env"
@@ -101,6 +107,7 @@ def test_hosts_of_this_machine_are_taken(host: str) -> None:
         ("ANSELAI_PORT", "65536", "from 0 to 65535"),
         ("ANSELAI_PORT", "-1", "from 0 to 65535"),
         ("ANSELAI_PORT", "http", "from 0 to 65535"),
+        ("ANSELAI_METRICS_PORT", "65536", "from 0 to 65535"),
         ("ANSELAI_LOG_LEVEL", "loud", "DEBUG, INFO, WARNING, ERROR"),
         ("DATABASE_URL", "mysql://user:secret@host/db", "postgresql://"),
     ],

@@ -15,6 +15,7 @@ from anselai.application.sync_worker import SyncWorker
 from anselai.domain.errors import InvalidSettings
 from anselai.domain.secret import Secret
 from anselai.entrypoints.daemon import until_stopped
+from anselai.entrypoints.http.app import build_app
 from anselai.entrypoints.http_server import address_of, listen
 from anselai.entrypoints.serve import serve_on
 from anselai.entrypoints.start_screen import place_of_data
@@ -72,19 +73,33 @@ async def test_serve_does_not_live_on_without_its_scheduler(ansel: Ansel, stop: 
     dying = DyingWorker(
         **{
             name: getattr(worker, name)
-            for name in ("id", "host", "pid", "jobs", "schedules", "workers", "planner", "runner", "clock", "limits")
+            for name in (
+                "id",
+                "host",
+                "pid",
+                "jobs",
+                "schedules",
+                "workers",
+                "planner",
+                "runner",
+                "clock",
+                "telemetry",
+                "limits",
+            )
         }
     )
+    app, broken = build_app(ansel), replace(ansel, worker=dying)
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
-        assert not await serve_on(replace(ansel, worker=dying), stop, listener, lambda: None, with_scheduler=True)
+        assert not await serve_on(broken, app, stop, listener, lambda: None, with_scheduler=True)
     with socket.create_server(("127.0.0.1", port)):
         pass  # nobody listens there any more
 
 
 async def test_serve_stops_in_order_when_asked(ansel: Ansel, stop: StopSignals) -> None:
     with listen("localhost", 0) as listener:
-        serving = asyncio.create_task(serve_on(ansel, stop, listener, lambda: None, with_scheduler=True))
+        served = serve_on(ansel, build_app(ansel), stop, listener, lambda: None, with_scheduler=True)
+        serving = asyncio.create_task(served)
         async with httpx.AsyncClient(trust_env=False) as client:
             assert (await client.get(address_of(listener) + "/healthz")).status_code == 200
         stop.receive()
@@ -119,6 +134,8 @@ def test_a_taken_port_is_refused_with_the_way_out() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(InvalidSettings, match=rf"Port {port} of 127.0.0.1 is taken.*ANSELAI_PORT="):
             listen("127.0.0.1", port)
+        with pytest.raises(InvalidSettings, match=rf"ANSELAI_METRICS_PORT={port + 1} anselai scheduler"):
+            listen("127.0.0.1", port, "ANSELAI_METRICS_PORT={} anselai scheduler")
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,28 @@ async def test_a_worker_whose_every_place_is_stuck_ends_instead_of_living_on_idl
             ended.set()
 
 
+async def test_a_cancelled_run_ends_long_before_its_lease_is_renewed(flickr: Flickr) -> None:
+    ended = asyncio.Event()
+
+    async def is_cancelled_and_hangs() -> None:
+        await ansel.scheduler.cancel("flickr")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def has_ended() -> bool:
+        return ended.is_set()
+
+    flickr.scripts = [[is_cancelled_and_hangs]]
+    async with open_in_memory(plugins=[flickr], limits=WorkerLimits(lease=timedelta(minutes=10))) as ansel:
+        await ansel.connections.save_connection("flickr", access_token="access-1")
+        job = await ansel.scheduler.run_sync_now("flickr")
+        await run_until(ansel, has_ended)
+        assert (await ansel.scheduler.get_job(job.id)).state is JobState.CANCELLED
+        assert [row.outcome for row in await rows(ansel)] == [Outcome.CANCELLED]
+
+
 async def test_a_removed_connection_ends_its_run_and_nothing_of_it_is_written(living: Ansel, flickr: Flickr) -> None:
     async def removed_meanwhile() -> None:
         await living.connections.remove_connection("flickr")

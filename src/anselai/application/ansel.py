@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from anselai.application.connection_manager import ConnectionManager
 from anselai.application.insights import Insights
+from anselai.application.monitoring import Monitoring
 from anselai.application.platform_catalog import PlatformCatalog
 from anselai.application.sync_scheduler import SyncScheduler
 from anselai.application.sync_worker import SyncWorker
@@ -21,6 +22,7 @@ class Ansel:
     insights: Insights
     platforms: PlatformCatalog
     worker: SyncWorker
+    monitoring: Monitoring
     sync_log: SyncLog
     health: StoreHealth
     clock: Clock

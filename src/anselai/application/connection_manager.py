@@ -68,7 +68,6 @@ class ConnectionManager:
         """Connect a platform and give it its three default schedules. Raises ConnectionExists, InvalidInput."""
         self.platforms.get(platform)
         key = ConnectionKey(studio, platform)
-        now = self.clock.now()
         fields = ConnectionFields(
             access_token=_secret(access_token),
             refresh_token=_secret(refresh_token) if refresh_token is not None else None,
@@ -76,6 +75,7 @@ class ConnectionManager:
             token_expires_at=token_expires_at,
             scopes=_listed(scopes),
         ).checked()
+        now = await self.planner.now(key)
         connection = PlatformConnection(
             id=self.ids.new(),
             key=key,
@@ -199,9 +199,11 @@ class ConnectionManager:
         due. Raises ConnectionNotFound.
         """
         key = ConnectionKey(studio, platform)
-        for frequency in Frequency:
-            await self.planner.settle(key, frequency, give_up=True)
-        await self.connections.remove(key)
+
+        async def remove(_now: datetime) -> None:
+            await self.connections.remove(key)
+
+        await self.planner.after_settling(key, tuple(Frequency), remove, give_up=True)
 
     def encrypt_token(
         self, platform: str, token: str | Secret, *, field: TokenField = "access_token", studio: str = DEFAULT_STUDIO

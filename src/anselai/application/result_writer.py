@@ -13,6 +13,14 @@ from anselai.domain.sync_job import AttemptResult
 log = logging.getLogger("anselai.worker")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """Results that are done with, and the ids of the jobs whose result the store accepted."""
+
+    results: Sequence[AttemptResult] = ()
+    accepted: frozenset[UUID] = frozenset()
+
+
 @dataclass(slots=True, kw_only=True)
 class ResultWriter:
     jobs: SyncJobs
@@ -23,15 +31,15 @@ class ResultWriter:
         self.waiting.append(result)
         self.came.set()
 
-    async def write(self) -> Sequence[AttemptResult]:
-        """Write what is there, and return it. What the store is not there for is kept for the next time.
+    async def write(self) -> Written:
+        """Write what is there, and tell what that was. What the store is not there for is kept for the next time.
 
         Raises StoreUnavailable.
         """
         self.came.clear()
         batch = self.waiting[:]
         if not batch:
-            return batch
+            return Written()
         try:
             accepted = await self._finish(batch)
         except BaseException:
@@ -41,7 +49,7 @@ class ResultWriter:
         for result in batch:
             if result.lease.job_id not in accepted:
                 log.warning("The result of a run came too late: its lease was lost.")
-        return batch
+        return Written(results=batch, accepted=accepted)
 
     async def _finish(self, batch: Sequence[AttemptResult]) -> frozenset[UUID]:
         """Write them; if the store cannot take them together, one by one, so that one cannot hold up the others."""

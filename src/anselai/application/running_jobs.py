@@ -1,18 +1,24 @@
 """The jobs that this process is running, and the limits that it holds them to."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
 from anselai.application.sync_runner import RunProgress
+from anselai.domain.claim_limits import NO_LIMITS, ClaimLimits
 from anselai.domain.errors import ClientBug, LeaseLost, TransientFailure
 from anselai.domain.sync_job import ClaimedJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLimits:
-    """How much one worker does at once, and for how long. `stop_grace` is what running jobs get at shutdown."""
+    """How much one worker does at once, and for how long. `stop_grace` is what running jobs get at shutdown.
+
+    `runs_per_process` and `runs_per_fleet` limit platforms, by name; the fleet's limits have to be the same everywhere.
+    """
 
     concurrency: int = 200
     lease: timedelta = timedelta(seconds=60)
@@ -21,6 +27,8 @@ class WorkerLimits:
     cancel_grace: timedelta = timedelta(seconds=5)
     stop_grace: timedelta = timedelta(seconds=20)
     idle_poll: timedelta = timedelta(seconds=1)
+    runs_per_process: Mapping[str, int] = field(default_factory=dict)
+    runs_per_fleet: Mapping[str, int] = field(default_factory=dict)
 
 
 class Released(Exception):
@@ -35,6 +43,7 @@ class RunningJob:
     progress: RunProgress
     started_at: float
     held_until: float
+    ended_at: float = 0.0
     task: "asyncio.Task[None] | None" = None
     ending: Exception | None = None
     cancelled_at: float | None = None
@@ -66,6 +75,16 @@ class RunningJobs:
         at_most = self.limits.concurrency
         ended = sum(each.told and not each.ignores_cancellation for each in self.jobs.values())
         return min(at_most - (len(self.jobs) - ended) - len(self.stuck), 2 * at_most - len(self.jobs))
+
+    def claim_limits(self) -> ClaimLimits:
+        """What a claim is held to now. A run takes its platform's room for as long as its client may be at it."""
+        limits = self.limits
+        if not limits.runs_per_process and not limits.runs_per_fleet:
+            return NO_LIMITS
+        at_it = [each for each in self.jobs.values() if not each.told or each.ignores_cancellation]
+        busy = Counter(each.claimed.job.key.platform for each in (*at_it, *self.stuck))
+        here = {platform: max(0, most - busy[platform]) for platform, most in limits.runs_per_process.items()}
+        return ClaimLimits(here=here, fleet=limits.runs_per_fleet)
 
     def tasks(self) -> "list[asyncio.Task[None]]":
         return [each.task for each in (*self.jobs.values(), *self.stuck) if each.task is not None]

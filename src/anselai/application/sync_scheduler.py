@@ -1,13 +1,13 @@
 """Schedule syncs, run them now, and tell when they come and how they went."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from anselai.application.log_pages import read_page
 from anselai.application.slot_planner import SlotPlanner
+from anselai.application.sync_explainer import SyncExplainer
 from anselai.application.views import (
     ConnectionView,
     JobView,
@@ -15,11 +15,14 @@ from anselai.application.views import (
     PlatformStatus,
     ScheduleStatus,
     ScheduleView,
+    SwitchedSchedule,
+    SyncExplanation,
     SyncStatus,
 )
 from anselai.domain.connection import DEFAULT_STUDIO, ConnectionKey
 from anselai.domain.errors import InvalidInput
 from anselai.domain.frequency import Frequency
+from anselai.domain.idempotency import check_idempotency_key
 from anselai.domain.ports.clock import Clock, Ids
 from anselai.domain.ports.connections import Connections
 from anselai.domain.ports.jobs import SyncJobs
@@ -28,11 +31,10 @@ from anselai.domain.ports.schedules import Schedules
 from anselai.domain.ports.sync_log import LogQuery, SyncLog
 from anselai.domain.ports.timetable import Timetable
 from anselai.domain.ports.workers import Workers
-from anselai.domain.schedule import CatchUp
-from anselai.domain.sync_job import JobState, Outcome, Trigger
+from anselai.domain.schedule import CatchUp, SyncSchedule
+from anselai.domain.sync_job import Outcome, Trigger
 
 ALIVE_WITHIN = timedelta(seconds=30)
-LARGEST_PAGE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,41 +67,93 @@ class SyncScheduler:
     ) -> ScheduleView:
         """Change the given parts of a schedule; `enabled=False` pauses it. Without parts it is switched on as it is.
 
-        Slots that were due before the change are accounted for first. Raises ConnectionNotFound, ConnectionChanged,
+        Switching it on, also again, forgets its failures in a row. Slots that were due before the change are accounted
+        for first. Raises ConnectionNotFound, ConnectionChanged,
         InvalidInput.
         """
         self.platforms.get(platform)
         key, rhythm = ConnectionKey(studio, platform), _frequency(frequency)
-        stored = await self.schedules.get(key, rhythm)
-        now = await self.planner.settle(key, rhythm, give_up=cron is not None or timezone is not None)
-        if stored.next_slot_at <= now:
+        await self.schedules.get(key, rhythm)
+
+        async def change(now: datetime) -> SyncSchedule:
             stored = await self.schedules.get(key, rhythm)
-        switched_on = enabled if enabled is not None else (stored.enabled or (cron, timezone, catch_up) == (None,) * 3)
-        changed = replace(
-            stored,
-            cron=stored.cron if cron is None else _one_spaced(cron),
-            timezone=stored.timezone if timezone is None else timezone,
-            enabled=switched_on,
-            catch_up=stored.catch_up if catch_up is None else _catch_up(catch_up),
-            disabled_reason=None if switched_on else (stored.disabled_reason or "switched off by a person"),
-        )
-        if (changed.cron, changed.timezone) != (stored.cron, stored.timezone):
-            self.timetable.check(changed.cron, changed.timezone)
-            next_slot_at = self.timetable.next_after(rhythm, changed.cron, changed.timezone, now)
-            changed = replace(changed, next_slot_at=next_slot_at)
-        return ScheduleView.of(await self.schedules.save(changed))
+            asked_on = enabled if enabled is not None else ((cron, timezone, catch_up) == (None,) * 3 or None)
+            switched_on = stored.enabled if asked_on is None else asked_on
+            changed = replace(
+                stored,
+                cron=stored.cron if cron is None else _one_spaced(cron),
+                timezone=stored.timezone if timezone is None else timezone,
+                enabled=switched_on,
+                catch_up=stored.catch_up if catch_up is None else _catch_up(catch_up),
+                disabled_reason=None if switched_on else (stored.disabled_reason or "switched off by a person"),
+                failures_in_row=0 if asked_on else stored.failures_in_row,
+            )
+            if (changed.cron, changed.timezone) != (stored.cron, stored.timezone):
+                self.timetable.check(changed.cron, changed.timezone)
+                next_slot_at = self.timetable.next_after(rhythm, changed.cron, changed.timezone, now)
+                changed = replace(changed, next_slot_at=next_slot_at)
+            return await self.schedules.save(changed)
+
+        give_up = cron is not None or timezone is not None
+        return ScheduleView.of(await self.planner.after_settling(key, (rhythm,), change, give_up=give_up))
+
+    async def pause(
+        self, platform: str, frequency: Frequency | str | None = None, *, studio: str = DEFAULT_STUDIO
+    ) -> Sequence[SwitchedSchedule]:
+        """Switch off every schedule of the platform, or that one. A run that is queued or under way goes on.
+
+        Raises ConnectionNotFound, ConnectionChanged.
+        """
+        return await self._switch(platform, frequency, studio, on=False)
+
+    async def resume(
+        self, platform: str, frequency: Frequency | str | None = None, *, studio: str = DEFAULT_STUDIO
+    ) -> Sequence[SwitchedSchedule]:
+        """Switch on every schedule of the platform, or that one, whyever it was off, and forget its failures in a row.
+
+        Raises ConnectionNotFound, ConnectionChanged.
+        """
+        return await self._switch(platform, frequency, studio, on=True)
 
     async def run_sync_now(
-        self, platform: str, frequency: Frequency | str | None = None, *, studio: str = DEFAULT_STUDIO
+        self,
+        platform: str,
+        frequency: Frequency | str | None = None,
+        *,
+        idempotency_key: str | None = None,
+        studio: str = DEFAULT_STUDIO,
     ) -> JobView:
         """Queue a sync at once. One that is queued or running already is returned instead, as `deduplicated`.
 
-        Without a frequency any active sync of the platform counts, and a new one is daily. Raises ConnectionNotFound.
+        Without a frequency any active sync of the platform counts, and a new one is daily. Asking again with the same
+        idempotency key, which is 1 to 255 visible ASCII characters, returns the same job for 24 hours, also when it
+        has ended. Raises ConnectionNotFound, IdempotencyKeyReused when the key was for another platform or frequency,
+        TooManyIdempotencyKeys, InvalidInput.
         """
         self.platforms.get(platform)
         rhythm = None if frequency is None else _frequency(frequency)
-        queued = await self.jobs.enqueue(self.ids.new(), ConnectionKey(studio, platform), rhythm)
+        if idempotency_key is not None:
+            check_idempotency_key(idempotency_key)
+        key = ConnectionKey(studio, platform)
+        queued = await self.jobs.enqueue(self.ids.new(), key, rhythm, idempotency_key)
         return JobView.of(queued.job, deduplicated=queued.deduplicated)
+
+    async def cancel(
+        self, platform: str, frequency: Frequency | str | None = None, *, studio: str = DEFAULT_STUDIO
+    ) -> Sequence[JobView]:
+        """Cancel the platform's syncs that are queued or running, or those of that frequency; none is no error.
+
+        A run that is under way can write nothing from then on, and its client is cancelled within about a second.
+        Schedules stay as they are. Raises ConnectionNotFound.
+        """
+        self.platforms.get(platform)
+        rhythm = None if frequency is None else _frequency(frequency)
+        return tuple(JobView.of(job) for job in await self.jobs.cancel(ConnectionKey(studio, platform), rhythm))
+
+    async def cancel_job(self, job_id: UUID, *, studio: str = DEFAULT_STUDIO) -> JobView:
+        """The same for one sync; with its attempts, oldest first. Raises NotFound, JobEnded."""
+        job = await self.jobs.cancel_one(studio, job_id)
+        return JobView.of(job, attempts=tuple(await self.sync_log.attempts(studio, job_id)))
 
     async def get_next_sync(
         self, platform: str, frequency: Frequency | str | None = None, *, studio: str = DEFAULT_STUDIO
@@ -114,17 +168,33 @@ class SyncScheduler:
         schedules = [await self.schedules.get(key, each) for each in rhythms]
         return min((each.next_slot_at for each in schedules if each.enabled), default=None)
 
+    async def explain(self, platform: str, *, studio: str = DEFAULT_STUDIO) -> SyncExplanation:
+        """In sentences: when each sync of the platform runs next, and why its last slots and runs went as they did.
+
+        Also of a connection whose platform is no longer installed. Raises ConnectionNotFound.
+        """
+        explainer = SyncExplainer(
+            connections=self.connections,
+            schedules=self.schedules,
+            jobs=self.jobs,
+            sync_log=self.sync_log,
+            workers=self.workers,
+            platforms=self.platforms,
+            clock=self.clock,
+        )
+        return await explainer.explain(ConnectionKey(studio, platform), alive_within=ALIVE_WITHIN)
+
     async def get_job(self, job_id: UUID, *, studio: str = DEFAULT_STUDIO) -> JobView:
         """One job with its attempts, oldest first. Raises NotFound."""
         job = await self.jobs.get(studio, job_id)
         return JobView.of(job, attempts=tuple(await self.sync_log.attempts(studio, job_id)))
 
     async def status(self, *, studio: str = DEFAULT_STUDIO) -> SyncStatus:
-        """Every platform with its connection, schedules, last runs and jobs, and the daemons that are alive."""
+        """Every platform with its connection, schedules, last runs and jobs; the queue; the daemons that are alive."""
         connections = {each.key.platform: each for each in await self.connections.list(studio)}
         schedules = await self.schedules.list(studio)
-        jobs = await self.jobs.active(studio)
-        active = {(job.key.platform, job.frequency): JobView.of(job) for job in jobs}
+        active = {(job.key.platform, job.frequency): JobView.of(job) for job in await self.jobs.active(studio)}
+        queue = await self.jobs.queue_state(studio)
         last_runs = {(row.platform, row.frequency): row for row in await self.sync_log.last_runs(studio)}
         installed = {each.name: each for each in self.platforms.all()}
         now = self.clock.now()
@@ -151,8 +221,11 @@ class SyncScheduler:
             )
         return SyncStatus(
             platforms=tuple(platforms),
-            queued=sum(job.state is JobState.QUEUED for job in jobs),
-            running=sum(job.state is JobState.RUNNING for job in jobs),
+            queued=queue.due + queue.waiting,
+            due=queue.due,
+            oldest_due_at=queue.oldest_due_at,
+            running=queue.running,
+            stalled=queue.stalled,
             workers=tuple(await self.workers.alive(ALIVE_WITHIN)),
         )
 
@@ -169,22 +242,29 @@ class SyncScheduler:
         studio: str = DEFAULT_STUDIO,
     ) -> LogPage:
         """A page of the log, newest first; `next_cursor` asks for the page after it. Raises InvalidInput."""
-        if not 1 <= limit <= LARGEST_PAGE:
-            raise InvalidInput.of("limit", f"must be from 1 to {LARGEST_PAGE}")
-        rows = await self.sync_log.query(
-            LogQuery(
-                studio=studio,
-                platform=platform,
-                outcome=outcome,
-                trigger=trigger,
-                since=since,
-                until=until,
-                limit=limit + 1,  # one more tells whether there is a next page
-                before_id=None if cursor is None else _decode(cursor),
-            )
+        query = LogQuery(
+            studio=studio,
+            platform=platform,
+            outcome=outcome,
+            trigger=trigger,
+            since=since,
+            until=until,
+            limit=limit,
         )
-        page = tuple(rows[:limit])
-        return LogPage(entries=page, next_cursor=_encode(page[-1].id) if len(rows) > limit else None)
+        return await read_page(self.sync_log, query, cursor)
+
+    async def _switch(
+        self, platform: str, frequency: Frequency | str | None, studio: str, *, on: bool
+    ) -> Sequence[SwitchedSchedule]:
+        self.platforms.get(platform)
+        switched: list[SwitchedSchedule] = []
+        for rhythm in tuple(Frequency) if frequency is None else (_frequency(frequency),):
+            stored = await self.schedules.get(ConnectionKey(studio, platform), rhythm)
+            view = ScheduleView.of(stored)
+            if stored.enabled is not on or (on and stored.failures_in_row):
+                view = await self.schedule_sync(platform, rhythm, enabled=on, studio=studio)
+            switched.append(SwitchedSchedule(schedule=view, changed=stored.enabled is not on))
+        return tuple(switched)
 
 
 def _one_spaced(cron: object) -> str:
@@ -209,17 +289,3 @@ def _catch_up(value: CatchUp | str) -> CatchUp:
 
 def _names(values: Sequence[str]) -> str:
     return ", ".join(str(each) for each in values)
-
-
-def _encode(row_id: int) -> str:
-    return base64.urlsafe_b64encode(str(row_id).encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> int:
-    try:
-        row_id = int(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
-        row_id = -1
-    if not 0 < row_id < 2**63:
-        raise InvalidInput.of("cursor", "is not a cursor of this log: use the nextCursor of a page")
-    return row_id

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from anselai.application.result_writer import ResultWriter
@@ -18,6 +18,7 @@ from anselai.domain.errors import AnselError, ClientBug, LeaseLost, StoreUnavail
 from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.jobs import SyncJobs
 from anselai.domain.ports.schedules import Schedules
+from anselai.domain.ports.telemetry import Telemetry
 from anselai.domain.ports.workers import Workers
 from anselai.domain.sync_job import AttemptResult, ClaimedJob
 
@@ -48,6 +49,7 @@ class SyncWorker:
     planner: SlotPlanner
     runner: SyncRunner
     clock: Clock
+    telemetry: Telemetry
     limits: WorkerLimits = field(default_factory=WorkerLimits)
     running: RunningJobs = field(init=False)
     writer: ResultWriter = field(init=False)
@@ -73,6 +75,7 @@ class SyncWorker:
         ]
         background = [
             asyncio.create_task(self._watch_loop(), name="watch"),
+            asyncio.create_task(self._heed_loop(), name="heed"),
             asyncio.create_task(self._chore_loop(), name="chores"),
             asyncio.create_task(self._finish_loop(), name="finish"),
         ]
@@ -97,7 +100,8 @@ class SyncWorker:
         while True:
             while await self.planner.tick():
                 pass
-            claimed = await self.jobs.claim(self.id, self.limits.concurrency, self.limits.lease)
+            room = self.running.claim_limits()
+            claimed = await self.jobs.claim(self.id, self.limits.concurrency, self.limits.lease, room)
             if not claimed and not self.running.jobs:
                 return attempts
             attempts += len(claimed)
@@ -117,16 +121,17 @@ class SyncWorker:
         while not self.stopping.is_set():
             if len(self.running.stuck) >= self.limits.concurrency:
                 raise RuntimeError("every place is taken by a platform client that ignores its cancellation")
+            self.place_is_free.clear()
             if self.running.free <= 0:
-                self.place_is_free.clear()
                 await self._until(self.place_is_free)
                 continue
             if not await self._surviving(self._claim) and not await self._surviving(self._reclaim):
-                await self._sleep_until_due(self.jobs.next_run_at)
+                await self._sleep_until_runnable()
 
     async def _claim(self) -> int:
         claimed_at = self.clock.monotonic()
-        claimed = await self.jobs.claim(self.id, self.running.free, self.limits.lease)
+        room = self.running.claim_limits()
+        claimed = await self.jobs.claim(self.id, self.running.free, self.limits.lease, room)
         for each in claimed:
             self.start(each, claimed_at)
         return len(claimed)
@@ -147,6 +152,10 @@ class SyncWorker:
             self.running.stuck.add(before)
         self.running.jobs[running.id] = running
         running.task = asyncio.create_task(self._run(running))
+        job = claimed.job
+        if job.attempt == 1 and job.slot_at is not None and job.started_at is not None:
+            lateness = (job.started_at - job.slot_at).total_seconds()
+            self.telemetry.run_started(job.key.platform, job.frequency, lateness)
 
     async def _run(self, running: RunningJob) -> None:
         try:
@@ -186,9 +195,10 @@ class SyncWorker:
     def _ended(self, running: RunningJob, result: AttemptResult | None) -> None:
         running.told = True
         if result is None:
-            log.warning("A %s sync lost its lease; another worker goes on.", running.claimed.job.key.platform)
+            log.warning("A %s sync lost its lease: cancelled, or somebody else's.", running.claimed.job.key.platform)
             self._leave_place(running)
         else:
+            running.ended_at = self.clock.monotonic()
             self.writer.add(result)
             self.place_is_free.set()
 
@@ -204,10 +214,18 @@ class SyncWorker:
             await self._surviving(self._flush)
 
     async def _flush(self) -> None:
-        for result in await self.writer.write():
+        written = await self.writer.write()
+        for result in written.results:
             running = self.running.jobs.get(result.lease.job_id)
             if running is not None and running.claimed.job.lease == result.lease:  # not a later claim of ours
                 self._leave_place(running)
+                if running.id in written.accepted:
+                    self._tell_ended(running, result)
+
+    def _tell_ended(self, running: RunningJob, result: AttemptResult) -> None:
+        job = running.claimed.job
+        duration = running.ended_at - running.started_at
+        self.telemetry.attempt_ended(job.key.platform, job.frequency, result.outcome, duration)
 
     async def _watch_loop(self) -> None:
         """Keep leases alive and hold runs to their limits. A renewal that fails is tried again at the next look."""
@@ -220,6 +238,13 @@ class SyncWorker:
                 with suppress(AnselError):
                     await self._renew()
                     renew_at = self.clock.monotonic() + renew_every
+
+    async def _heed_loop(self) -> None:
+        """Let runs that somebody cancelled end now; without a notification the next renewal tells."""
+        while True:
+            if await self._surviving(lambda: self.jobs.wait_for_cancellation(self.limits.lease)):
+                await self._surviving(self._renew)
+                await asyncio.sleep(WATCH_EVERY)  # one renewal for many that are cancelled in turn
 
     async def _chore_loop(self) -> None:
         """Tell that we live, bring back what others left behind, forget what is old."""
@@ -266,6 +291,7 @@ class SyncWorker:
         """Whether anything came back: there may be more."""
         reclaimed = await self.jobs.reclaim(RECLAIM_BATCH)
         if reclaimed:
+            self.telemetry.attempts_abandoned(reclaimed)
             log.warning("%d abandoned syncs came back into the queue.", reclaimed)
         return reclaimed > 0
 
@@ -282,18 +308,28 @@ class SyncWorker:
                     running.cancel(Released(), self.clock.monotonic())
             await asyncio.sleep(0.01)
 
-    async def _sleep_until_due(self, next_at: Callable[[], Awaitable[datetime | None]]) -> None:
+    async def _sleep_until_runnable(self) -> None:
+        """With limits the end of a run makes room for a job that is due already. That of another process is not told:
+        it is seen after at most one poll.
+        """
+        room = self.running.claim_limits()
+        or_else = [self.place_is_free.wait] if room.platforms else []
+        await self._sleep_until_due(lambda: self.jobs.next_run_at(room), *or_else)
+
+    async def _sleep_until_due(
+        self, next_at: Callable[[], Awaitable[datetime | None]], *or_else: Callable[[], Coroutine[Any, Any, object]]
+    ) -> None:
         due_at = await self._surviving(next_at)
         wait = self.limits.idle_poll
         if due_at is not None:
             until_due = due_at - self.clock.now()
             wait = min(wait, until_due if until_due > timedelta() else ALREADY_DUE_POLL)
-        woken = asyncio.create_task(self._surviving(lambda: self.jobs.wait_for_work(wait)))
-        stopped = asyncio.create_task(self.stopping.wait())
-        await asyncio.wait({woken, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (woken, stopped):
+        woken = self._surviving(lambda: self.jobs.wait_for_work(wait))
+        waiting = [asyncio.create_task(each) for each in (woken, self.stopping.wait(), *(each() for each in or_else))]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
             task.cancel()
-        await asyncio.gather(woken, stopped, return_exceptions=True)
+        await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _until(self, event: asyncio.Event) -> None:
         """Wait for the event, or for `stop`, at most for one poll."""

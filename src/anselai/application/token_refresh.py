@@ -29,6 +29,7 @@ from anselai.domain.errors import (
 from anselai.domain.ports.clock import Clock, Ids
 from anselai.domain.ports.connections import Connections
 from anselai.domain.ports.platform_client import PlatformClient, Platforms
+from anselai.domain.ports.telemetry import RefreshOutcome, Telemetry
 
 REFRESH_LIMIT = timedelta(seconds=30)
 REFRESH_LEASE = timedelta(seconds=60)  # longer than REFRESH_LIMIT, so a living refresher never loses its lease
@@ -48,6 +49,7 @@ class TokenRefresher:
     vault: TokenVault
     clock: Clock
     ids: Ids
+    telemetry: Telemetry
     running: dict[ConnectionKey, "asyncio.Task[PlatformConnection]"] = field(default_factory=dict)
 
     async def fresh(self, connection: PlatformConnection) -> PlatformConnection:
@@ -106,6 +108,7 @@ class TokenRefresher:
         try:
             after = await self._call(client, stored)
         except AuthFailure as refused:
+            self.telemetry.token_refreshed(key.platform, RefreshOutcome.REFUSED)
             expired = stored.marked(
                 ConnectionStatus.EXPIRED, now=self.clock.now(), code=refused.code, reason=str(refused)
             )
@@ -114,9 +117,11 @@ class TokenRefresher:
                 return now_stored  # somebody reconnected meanwhile: what was refused is gone
             raise
         except BaseException:  # the right is given back whatever happened; if it cannot be, it runs out by itself
+            self.telemetry.token_refreshed(key.platform, RefreshOutcome.FAILED)
             with suppress(AnselError):
                 await self._store(owner, stored, None)
             raise
+        self.telemetry.token_refreshed(key.platform, RefreshOutcome.SUCCEEDED)
         return await self._store(owner, stored, after)
 
     async def _store(

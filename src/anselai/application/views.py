@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from anselai.domain import failure_streak
 from anselai.domain.connection import ConnectionStatus, PlatformConnection
 from anselai.domain.frequency import Frequency
 from anselai.domain.insights import BusinessFigures, Period, PlatformFigures
@@ -57,7 +58,7 @@ class ConnectionTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleView:
-    """A schedule; `next_run_at` is None while it is switched off."""
+    """A schedule; `next_run_at` is None while it is switched off. `warning` is a sentence on one that keeps failing."""
 
     platform: str
     frequency: Frequency
@@ -68,6 +69,8 @@ class ScheduleView:
     catch_up: CatchUp
     next_run_at: datetime | None
     disabled_reason: str | None
+    failures_in_row: int
+    warning: str | None
 
     @classmethod
     def of(cls, schedule: SyncSchedule) -> "ScheduleView":
@@ -81,6 +84,8 @@ class ScheduleView:
             catch_up=schedule.catch_up,
             next_run_at=schedule.next_slot_at if schedule.enabled else None,
             disabled_reason=schedule.disabled_reason,
+            failures_in_row=schedule.failures_in_row,
+            warning=failure_streak.warning(schedule),
         )
 
 
@@ -149,12 +154,44 @@ class PlatformStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncStatus:
-    """Every installed platform, and every connection whose platform is no longer installed."""
+    """Every installed platform, and every connection whose platform is no longer installed; and the queue.
+
+    `due` of the `queued` may run now, the first of them since `oldest_due_at`. The lease of those `stalled` ran out,
+    and nobody has taken them back yet; they do not count as `running`.
+    """
 
     platforms: tuple[PlatformStatus, ...]
     queued: int
+    due: int
+    oldest_due_at: datetime | None
     running: int
+    stalled: int
     workers: tuple[Worker, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchedSchedule:
+    """A schedule that was to be paused or resumed; `changed` unless it was so already."""
+
+    schedule: ScheduleView
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrequencyExplanation:
+    """When a sync runs next, in a sentence, and why things are as they are, in some more."""
+
+    frequency: Frequency
+    headline: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncExplanation:
+    """Each sync of a platform explained: hourly, daily, weekly."""
+
+    platform: str
+    frequencies: tuple[FrequencyExplanation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

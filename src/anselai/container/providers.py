@@ -27,10 +27,12 @@ from anselai.adapters.postgres.records import PostgresRecords
 from anselai.adapters.postgres.schedules import PostgresSchedules
 from anselai.adapters.postgres.sync_log import PostgresSyncLog
 from anselai.adapters.postgres.workers import PostgresWorkers
+from anselai.adapters.prometheus import PrometheusTelemetry
 from anselai.adapters.system import RandomIds
 from anselai.application.ansel import Ansel
 from anselai.application.connection_manager import ConnectionManager
 from anselai.application.insights import Insights
+from anselai.application.monitoring import Monitoring
 from anselai.application.platform_catalog import PlatformCatalog
 from anselai.application.running_jobs import WorkerLimits
 from anselai.application.slot_planner import SlotPlanner
@@ -86,8 +88,16 @@ class Container(DeclarativeContainer):
     cipher = Singleton(AesGcmCipher, key=sealing_key)
     vault = Singleton(TokenVault, cipher=cipher, other_secrets=platforms.provided.secrets)
 
+    telemetry = Singleton(PrometheusTelemetry, platforms=platforms.provided.clients)
+
     refresher = Singleton(
-        TokenRefresher, connections=stores.connections, platforms=platforms, vault=vault, clock=clock, ids=ids
+        TokenRefresher,
+        connections=stores.connections,
+        platforms=platforms,
+        vault=vault,
+        clock=clock,
+        ids=ids,
+        telemetry=telemetry,
     )
     planner = Singleton(SlotPlanner, schedules=stores.schedules, timetable=timetable, clock=clock, ids=ids)
     connection_manager = Singleton(
@@ -128,8 +138,10 @@ class Container(DeclarativeContainer):
         planner=planner,
         runner=runner,
         clock=clock,
+        telemetry=telemetry,
         limits=limits,
     )
+    monitoring = Singleton(Monitoring, jobs=stores.jobs, workers=stores.workers, telemetry=telemetry)
     insights = Singleton(Insights, records=stores.records, platforms=platforms, clock=clock)
     catalog = Singleton(PlatformCatalog, platforms=platforms, connections=stores.connections)
     ansel = Singleton(
@@ -139,6 +151,7 @@ class Container(DeclarativeContainer):
         insights=insights,
         platforms=catalog,
         worker=worker,
+        monitoring=monitoring,
         sync_log=stores.sync_log,
         health=stores.health,
         clock=clock,

@@ -87,6 +87,37 @@ class NotFound(AnselError):
     code = "NOT_FOUND"
 
 
+class IdempotencyKeyReused(AnselError):
+    """The key belongs to another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+    def __init__(self, platform: str, frequency: str | None) -> None:
+        super().__init__(
+            f"This Idempotency-Key was used within the last 24 hours for another request: to sync {platform},"
+            f" {frequency or 'without a frequency'}. Use a new key for each new request."
+        )
+
+
+class TooManyIdempotencyKeys(AnselError):
+    code = "TOO_MANY_IDEMPOTENCY_KEYS"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} Idempotency-Keys were used within the last 24 hours, and no more are kept. Repeat a request with"
+            " the key that it had, ask without a key, or wait until the oldest ones are a day old."
+        )
+
+
+class JobEnded(AnselError):
+    """A job that has ended cannot be cancelled any more."""
+
+    code = "JOB_ENDED"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"This sync has ended already, as {state}: there is nothing left to cancel.")
+
+
 class TokenUnreadable(AnselError):
     """A sealed token was refused: tampered with, moved from another row, or sealed with a key we do not have."""
 

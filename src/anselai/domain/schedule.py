@@ -35,6 +35,7 @@ class SyncSchedule:
     catch_up: CatchUp = CatchUp.LATEST
     disabled_reason: str | None = None
     version: int = 1
+    failures_in_row: int = 0  # runs that failed for good since the last success
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def plan_slots(due: DueSchedule, *, now: datetime, timetable: Timetable) -> Slot
     if due.schedule.catch_up is CatchUp.ALL:
         return _catch_up_with_all(due.schedule, slots, following, now)
     if due.in_flight:
-        return _without_run(due.schedule, slots, following, Outcome.OVERLAPPED, "the last run was still going")
+        return _without_run(due.schedule, slots, following, Outcome.OVERLAPPED, "the run before it had not ended")
     if following <= now:
         return _without_run(due.schedule, slots, following, *_left_behind(due.schedule.catch_up))
     *earlier, last = slots

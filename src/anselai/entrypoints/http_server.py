@@ -46,8 +46,10 @@ def http_server(app: ASGIApp) -> HttpServer:
     )
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, way_out: str = "ANSELAI_PORT={} anselai serve") -> socket.socket:
     """The socket to serve on, taken before anything else is started. Raises InvalidSettings with the way out.
+
+    `way_out` is how to start with another port.
 
     Its protocol is named: asyncio turns Nagle's algorithm off only for a socket that says TCP, and otherwise every
     answer after the first of a connection waits 40 ms for the other side's acknowledgement.
@@ -58,7 +60,7 @@ def listen(host: str, port: int) -> socket.socket:
         made = socket.create_server((address, port), family=family, backlog=BACKLOG)
         return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=made.detach())
     except OSError as error:
-        raise InvalidSettings(_why_not(error, address, port)) from None
+        raise InvalidSettings(_why_not(error, address, port, way_out)) from None
 
 
 def address_of(listener: socket.socket) -> str:
@@ -78,12 +80,12 @@ async def stop_http(server: HttpServer, serving: "asyncio.Task[None]", stop: Sto
     await asyncio.wait({serving, *requests}, timeout=FINISH_WITHIN)
 
 
-def _why_not(error: OSError, address: str, port: int) -> str:
+def _why_not(error: OSError, address: str, port: int, way_out: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"Port {port} of {address} is taken. Perhaps AnselAI is running already; if not, "
-            f"choose another port, for example: ANSELAI_PORT={port + 1 if port < 65535 else 3201} anselai serve"
+            f"choose another port, for example: {way_out.format(port + 1 if port < 65535 else 3201)}"
         )
     if error.errno == errno.EACCES:
-        return f"Port {port} is for the system only. Choose one above 1023: ANSELAI_PORT=3200 anselai serve"
-    return f"Cannot listen on {address}, port {port}: {error.strerror}. Set ANSELAI_HOST and ANSELAI_PORT."
+        return f"Port {port} is for the system only. Choose one above 1023: {way_out.format(3200)}"
+    return f"Cannot listen on {address}, port {port}: {error.strerror}. Set ANSELAI_HOST and {way_out.split('=')[0]}."

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from socket import socket
 
+from starlette.applications import Starlette
+
 from anselai.application.ansel import Ansel
 from anselai.container import key_in_use
 from anselai.entrypoints.daemon import Say, run_daemon, stop_worker, until_stopped
@@ -30,16 +32,22 @@ async def run_serve(settings: Settings, say: Say, *, with_scheduler: bool = True
                 platforms=await ansel.platforms.list_platforms(),
                 with_scheduler=with_scheduler,
             )
-            return await serve_on(ansel, stop, listener, lambda: say(screen), with_scheduler=with_scheduler)
+            app = build_app(ansel, scheduler_runs_here=with_scheduler)
+            return await serve_on(ansel, app, stop, listener, lambda: say(screen), with_scheduler=with_scheduler)
 
         return await run_daemon(settings, work, say)
 
 
 async def serve_on(
-    ansel: Ansel, stop: StopSignals, listener: socket, ready: Callable[[], None], *, with_scheduler: bool
+    ansel: Ansel,
+    app: Starlette,
+    stop: StopSignals,
+    listener: socket,
+    ready: Callable[[], None],
+    *,
+    with_scheduler: bool,
 ) -> bool:
-    """Serve on this socket until asked to stop or until a part fails; whether it was asked. Stops what it started."""
-    app = build_app(ansel, scheduler_runs_here=with_scheduler)
+    """Serve the app here until asked to stop or until a part fails; whether it was asked. Stops what it started."""
     server = http_server(app)
     async with app.router.lifespan_context(app):
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="HTTP server")

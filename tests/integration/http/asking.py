@@ -103,6 +103,7 @@ def failing(ansel: Ansel, error: Exception) -> Ansel:
         scheduler=replace(ansel.scheduler, connections=away, schedules=away, jobs=away, sync_log=away, workers=away),
         insights=replace(ansel.insights, records=away),
         platforms=replace(ansel.platforms, connections=away),
+        monitoring=replace(ansel.monitoring, jobs=away, workers=away),
         sync_log=away,
         health=away,
     )

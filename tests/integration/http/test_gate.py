@@ -103,7 +103,7 @@ async def test_head_is_get_without_the_body(client: httpx.AsyncClient, path: str
         ("/api/sync/google/schedule", "PUT, OPTIONS"),
         ("/api/sync/status", "GET, HEAD, OPTIONS"),
         ("/api/sync/log", "GET, HEAD, OPTIONS"),
-        ("/api/sync/jobs/7", "GET, HEAD, OPTIONS"),
+        ("/api/sync/jobs/7", "GET, DELETE, HEAD, OPTIONS"),
         ("/api/metrics/overview", "GET, HEAD, OPTIONS"),
         ("/api/metrics/google", "GET, HEAD, OPTIONS"),
         ("/api/platforms", "GET, HEAD, OPTIONS"),

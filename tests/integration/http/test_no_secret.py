@@ -43,15 +43,18 @@ async def test_no_answer_log_line_or_row_holds_a_token(
         "/api/connections/google",
         "/api/sync/status",
         "/api/sync/log",
+        "/api/sync/google/explain",
         "/api/metrics/overview",
         "/api/platforms",
         "/healthz",
         "/readyz",
+        "/metrics",
         "/",
         "/connections",
         "/connections/google/connect",
         "/connections/google/remove",
         "/sync",
+        "/sync/google/explain",
     ):
         answers.append(await client.get(path))
     await app.state.api_errors.close()

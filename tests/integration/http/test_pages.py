@@ -8,7 +8,6 @@ import pytest
 from anselai.application.ansel import Ansel
 from anselai.domain.errors import StoreUnavailable
 from anselai.entrypoints.http.app import build_app
-from anselai.entrypoints.http.dashboard.rendering import distance
 from tests.fakes import FakeClock
 from tests.integration.http.asking import ask, connect, failing
 from tests.integration.http.reading_html import Page, look
@@ -22,6 +21,7 @@ PAGES = [
     "/connections/google/remove",
     "/sync",
     "/sync/google/daily/schedule",
+    "/sync/google/explain",
     "/nothing-here",
 ]
 
@@ -101,6 +101,22 @@ async def test_a_missing_scheduler_is_told(client: httpx.AsyncClient, ansel: Ans
     assert "No scheduler is running" not in (await look(client, "/sync")).words
 
 
+async def test_stalled_runs_and_the_last_beat_of_each_daemon_are_shown(
+    client: httpx.AsyncClient, ansel: Ansel, clock: FakeClock
+) -> None:
+    await connect(client)
+    await client.post("/api/sync/google")
+    await ansel.scheduler.jobs.claim(ansel.worker.id, 1, timedelta(minutes=1))
+    page = await look(client, "/sync")
+    assert "1 running, 0 queued." in page.words
+    assert "1 stalled" not in page.words
+    clock.advance(timedelta(minutes=1))
+    await ansel.scheduler.workers.beat(ansel.worker.id, "darkroom", 4711)
+    page = await look(client, "/sync")
+    assert "0 running, 0 queued. 1 stalled" in page.words
+    assert "darkroom 4711 20 May 2026, 12:01 UTC just now 20 May 2026, 12:01 UTC just now" in page.words
+
+
 async def test_schedules_are_shown_with_their_runs_and_their_jobs(client: httpx.AsyncClient, ansel: Ansel) -> None:
     await connect(client)
     body = {"frequency": "daily", "cron": "30 6 * * *", "timezone": "Europe/Berlin"}
@@ -109,7 +125,7 @@ async def test_schedules_are_shown_with_their_runs_and_their_jobs(client: httpx.
     await ansel.worker.drain()
     await client.post("/api/sync/google", json={"frequency": "hourly"})
     page = await look(client, "/sync")
-    assert "0 running, 1 queued." in page.words
+    assert "0 running, 1 queued, of which 1 due, the oldest since 20 May 2026, 12:00 UTC just now." in page.words
     assert "Daily account metrics, ad performance 30 6 * * * Europe/Berlin" in page.words
     assert "21 May 2026, 06:30 Europe/Berlin in 16 hours" in page.words
     assert {"datetime": "2026-05-21T04:30:00Z"} in page.all("time")
@@ -165,6 +181,7 @@ async def test_a_link_cannot_put_words_on_a_page(client: httpx.AsyncClient, done
         "/connections/google/",
         "/sync/google/daily/schedule",
         "/sync/google/yearly/schedule",
+        "/sync/flickr/explain",
         "/static/../dashboard.py",
         "/static/nothing.css",
         "/static/",
@@ -191,18 +208,3 @@ async def test_static_files_are_kept_by_browsers(client: httpx.AsyncClient) -> N
     again = await client.get("/static/anselai.css", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
     assert "http" not in first.text.replace("http://www.w3.org/2000/svg", "")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "just now"),
-        (-59, "just now"),
-        (59, "in less than a minute"),
-        (60, "in 1 minute"),
-        (-7200, "2 hours ago"),
-        (86400 * 40, "in 40 days"),
-    ],
-)
-def test_a_distance_in_time_is_told_in_words(seconds: int, words: str) -> None:
-    assert distance(timedelta(seconds=seconds)) == words

@@ -93,6 +93,8 @@ async def test_a_schedule_is_changed_in_part(client: httpx.AsyncClient) -> None:
         "catchUp": "skip",
         "nextRunAt": "2026-05-21T04:30:00Z",
         "disabledReason": None,
+        "failuresInRow": 0,
+        "warning": None,
     }
 
 
@@ -164,6 +166,7 @@ async def test_the_status_tells_of_every_platform(client: httpx.AsyncClient, ans
     data = (await client.get("/api/sync/status")).json()["data"]
     assert [each["platform"] for each in data["platforms"]] == ["google", "meta", "pinterest", "tiktok"]
     assert (data["queued"], data["running"], data["workers"]) == (1, 0, [])
+    assert (data["due"], data["oldestDueAt"], data["stalled"]) == (1, "2026-05-20T12:00:00Z", 0)
     google, meta = data["platforms"][:2]
     assert (meta["connection"], meta["schedules"], meta["simulated"]) == (None, [], True)
     assert google["connection"]["createdAt"] == connection["createdAt"]

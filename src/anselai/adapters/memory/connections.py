@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from anselai.adapters.memory.log_rows import attempt_row
 from anselai.adapters.memory.store import MemoryStore, RefreshRight
 from anselai.domain.connection import ConnectionKey, PlatformConnection
 from anselai.domain.errors import ConnectionChanged, ConnectionExists, InvalidInput
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.connections import Connections
 from anselai.domain.schedule import SyncSchedule
-from anselai.domain.sync_job import JobState, Outcome, SyncJob
+from anselai.domain.sync_job import JobState, SyncJob
 
 REMOVED = "The connection was removed."
 
@@ -54,6 +53,9 @@ class MemoryConnections(Connections):
 
     async def remove(self, key: ConnectionKey) -> None:
         self.store.connection(key)
+        schedules = (self.store.schedules.get((key, frequency)) for frequency in Frequency)
+        if any(each is not None and each.next_slot_at <= self.store.clock.now() for each in schedules):
+            raise ConnectionChanged(key.platform)
         del self.store.connections[key]
         self.store.refresh_rights.pop(key, None)
         for rhythm in [(key, frequency) for frequency in Frequency]:
@@ -101,13 +103,7 @@ class MemoryConnections(Connections):
         return connection
 
     def _cancel(self, job: SyncJob) -> None:
-        """A queued job goes; a running one ends, so that its late writes find nobody to write for."""
-        now = self.store.clock.now()
-        self.store.log.add(attempt_row(job, Outcome.CANCELLED, now, message=REMOVED))
-        self.store.rate_limited.discard(job.id)
+        """A job that never ran, or waits for its next attempt, is not even kept."""
+        self.store.cancel_job(job, REMOVED)
         if job.state is JobState.QUEUED:
             self.store.drop_job(job.id)
-        else:
-            self.store.put_job(
-                replace(job, state=JobState.CANCELLED, fence=job.fence + 1, finished_at=now, lease_expires_at=None)
-            )

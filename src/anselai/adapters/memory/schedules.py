@@ -40,7 +40,7 @@ class MemorySchedules(Schedules):
     async def save(self, schedule: SyncSchedule) -> SyncSchedule:
         self.store.connection(schedule.key)
         stored = self.store.schedules.get((schedule.key, schedule.frequency))
-        if stored is not None and stored.version != schedule.version:
+        if stored is not None and (stored.version != schedule.version or self._passes_over_a_slot(stored, schedule)):
             raise ConnectionChanged(schedule.key.platform)
         saved = self.store.put_schedule(replace(schedule, version=schedule.version + 1))
         self.store.wakeups.wake()
@@ -79,6 +79,9 @@ class MemorySchedules(Schedules):
                 for rhythm in rhythms
             ],
         )
+
+    def _passes_over_a_slot(self, stored: SyncSchedule, changed: SyncSchedule) -> bool:
+        return changed.next_slot_at != stored.next_slot_at and stored.next_slot_at <= self.store.clock.now()
 
     def _is_to_be_planned(self, rhythm: Rhythm) -> bool:
         return self.store.schedules[rhythm].catch_up is not CatchUp.ALL or rhythm not in self.store.active

@@ -1,13 +1,15 @@
 """The one object that all memory adapters share."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from anselai.adapters.memory.agenda import Agenda
 from anselai.adapters.memory.log_book import LogBook
+from anselai.adapters.memory.log_rows import attempt_row
 from anselai.adapters.memory.record_shelf import RecordShelf
+from anselai.adapters.memory.requests import RequestBook
 from anselai.adapters.memory.wakeups import Wakeups
 from anselai.domain.connection import DEFAULT_STUDIO, ConnectionKey, PlatformConnection
 from anselai.domain.errors import ConnectionNotFound
@@ -15,7 +17,7 @@ from anselai.domain.frequency import Frequency
 from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.workers import Worker
 from anselai.domain.schedule import SyncSchedule
-from anselai.domain.sync_job import JobLease, JobState, SyncJob
+from anselai.domain.sync_job import JobLease, JobState, Outcome, SyncJob
 from anselai.domain.text import refuse_unstorable, storable
 
 Rhythm = tuple[ConnectionKey, Frequency]
@@ -49,8 +51,10 @@ class MemoryStore:
     finished: Agenda[UUID] = field(default_factory=Agenda)
     log: LogBook = field(default_factory=LogBook)
     records: RecordShelf = field(default_factory=RecordShelf)
+    requests: RequestBook = field(default_factory=RequestBook)
     workers: dict[UUID, Worker] = field(default_factory=dict)
     wakeups: Wakeups = field(default_factory=Wakeups)
+    cancellations: Wakeups = field(default_factory=Wakeups)
 
     def connection(self, key: ConnectionKey) -> PlatformConnection:
         try:
@@ -88,6 +92,17 @@ class MemoryStore:
         if job.finished_at is not None:
             self.finished.put(job.id, job.finished_at)
         return job
+
+    def cancel_job(self, job: SyncJob, why: str) -> SyncJob:
+        """End an active job, so that its late writes find nobody to write for."""
+        now = self.clock.now()
+        self.log.add(attempt_row(job, Outcome.CANCELLED, now, message=why))
+        self.rate_limited.discard(job.id)
+        if job.state is JobState.RUNNING:
+            self.cancellations.wake()
+        return self.put_job(
+            replace(job, state=JobState.CANCELLED, fence=job.fence + 1, finished_at=now, lease_expires_at=None)
+        )
 
     def drop_job(self, job_id: UUID) -> None:
         job = self.jobs.pop(job_id, None)

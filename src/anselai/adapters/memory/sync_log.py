@@ -35,6 +35,7 @@ def _matches(row: LogEntry, query: LogQuery) -> bool:
     return (
         (query.before_id is None or row.id < query.before_id)
         and (query.platform is None or row.platform == query.platform)
+        and (query.frequency is None or row.frequency is query.frequency)
         and (query.outcome is None or row.outcome is query.outcome)
         and (query.trigger is None or row.trigger is query.trigger)
         and (query.since is None or row.logged_at >= query.since)

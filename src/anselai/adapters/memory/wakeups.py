@@ -31,9 +31,12 @@ class Wakeups:
             if not sleeper.done():
                 sleeper.set_result(None)
 
-    async def wait(self, at_most: timedelta) -> None:
-        """Return at the next wake-up, or at once if there was one since this line of work last asked or waited."""
-        if self.woken_at <= _asked_at.get(self.woken_at):
+    async def wait(self, at_most: timedelta) -> bool:
+        """Return True at the next wake-up, or at once if there was one since this line of work last asked or waited;
+        False after `at_most`.
+        """
+        asked_at = _asked_at.get(self.woken_at)
+        if self.woken_at <= asked_at:
             sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.sleepers.add(sleeper)
             try:
@@ -41,3 +44,4 @@ class Wakeups:
             finally:
                 self.sleepers.discard(sleeper)
         note_asking()
+        return self.woken_at > asked_at

@@ -13,7 +13,8 @@ from psycopg.errors import ForeignKeyViolation
 from anselai.adapters.postgres.batches import encoded
 from anselai.adapters.postgres.connection_rows import COLUMNS, to_connection
 from anselai.adapters.postgres.database import Connection, Database, Row, rows
-from anselai.adapters.postgres.wakeups import NOTIFY
+from anselai.adapters.postgres.job_cancelling import CANCELLED, log_cancelled
+from anselai.adapters.postgres.wakeups import NOTIFY, NOTIFY_CANCELLED
 from anselai.domain.connection import ConnectionKey, PlatformConnection
 from anselai.domain.errors import ConnectionChanged, ConnectionExists, ConnectionNotFound, InvalidInput
 from anselai.domain.ports.connections import Connections
@@ -113,24 +114,29 @@ _HOLD: Final = """
 SELECT FROM sync_jobs WHERE studio = %(studio)s AND platform = %(platform)s AND state IN ('queued', 'running')
 ORDER BY id FOR UPDATE
 """
-_REMOVE: Final = "DELETE FROM platform_connections WHERE studio = %(studio)s AND platform = %(platform)s RETURNING 1"
-_CANCEL: Final = """
+_REMOVE: Final = """
+WITH removed AS (
+    DELETE FROM platform_connections c WHERE studio = %(studio)s AND platform = %(platform)s AND NOT EXISTS (
+        SELECT FROM sync_schedules s
+        WHERE s.studio = c.studio AND s.platform = c.platform AND s.next_slot_at <= statement_timestamp()
+    )
+    RETURNING 1
+)
+SELECT EXISTS (SELECT FROM platform_connections WHERE studio = %(studio)s AND platform = %(platform)s),
+    EXISTS (SELECT FROM removed)
+"""
+_CANCEL: Final = f"""
 WITH dropped AS (
     DELETE FROM sync_jobs WHERE studio = %(studio)s AND platform = %(platform)s AND state = 'queued'
     RETURNING *
 ), ended AS (
-    UPDATE sync_jobs SET
-        state = 'cancelled', fence = fence + 1, worker = NULL, lease_expires_at = NULL,
-        finished_at = statement_timestamp()
+    UPDATE sync_jobs SET {CANCELLED}
     WHERE studio = %(studio)s AND platform = %(platform)s AND state = 'running'
     RETURNING *
+), logged AS (
+    {log_cancelled(of="(TABLE dropped UNION ALL TABLE ended) AS jobs", because="the connection was removed")}
 )
-INSERT INTO sync_log
-    (studio, platform, trigger, outcome, frequency, job_id, slot_at, slot_last_at, attempt, started_at, finished_at,
-    message)
-SELECT studio, platform, trigger, 'cancelled', frequency, id, slot_at, slot_at, nullif(attempt, 0), started_at,
-    statement_timestamp(), 'the connection was removed'
-FROM (SELECT * FROM dropped UNION ALL SELECT * FROM ended) AS jobs
+SELECT {NOTIFY_CANCELLED} FROM ended LIMIT 1
 """
 
 
@@ -170,8 +176,9 @@ class PostgresConnections(Connections):
         async def remove(database: Connection) -> None:
             async with database.transaction():
                 await database.execute(_HOLD, values)
-                if not await rows(database, _REMOVE, values):
-                    raise ConnectionNotFound(key.platform)
+                [(exists, removed)] = await rows(database, _REMOVE, values)
+                if not removed:
+                    raise ConnectionChanged(key.platform) if exists else ConnectionNotFound(key.platform)
                 await database.execute(_HOLD, values)
                 await database.execute(_CANCEL, values)
 

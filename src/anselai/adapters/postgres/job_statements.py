@@ -8,8 +8,9 @@ Locks are taken in one order, so that these do not deadlock: jobs, connections b
 from typing import Final
 
 from anselai.adapters.postgres import connection_rows, job_rows
+from anselai.adapters.postgres.streak_statements import forgotten, lengthened
 from anselai.adapters.postgres.wakeups import NOTIFY
-from anselai.domain import retry
+from anselai.domain import failure_streak, retry
 from anselai.domain.errors import LeaseLost
 
 # One row: whether the connection exists, whether the job was there before, and the job. No job when another
@@ -45,14 +46,8 @@ SELECT EXISTS (SELECT FROM connection),
 FROM (VALUES (1)) AS one LEFT JOIN answer ON true
 """
 
-CLAIM: Final = f"""
-WITH due AS (
-    SELECT id FROM sync_jobs
-    WHERE state = 'queued' AND run_after <= statement_timestamp()
-    ORDER BY run_after
-    LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
-), claimed AS (
+# What becomes of the jobs in `due`.
+CLAIMED: Final = f"""claimed AS (
     UPDATE sync_jobs SET
         state = 'running', attempt = attempt + 1, fence = fence + 1, worker = %(worker)s,
         started_at = statement_timestamp(), lease_expires_at = statement_timestamp() + %(lease)s
@@ -61,7 +56,16 @@ WITH due AS (
 )
 SELECT {job_rows.of("j")}, {connection_rows.of("c")}
 FROM claimed j JOIN platform_connections c USING (studio, platform)
-ORDER BY j.run_after, j.id
+ORDER BY j.run_after, j.id"""
+
+CLAIM: Final = f"""
+WITH due AS (
+    SELECT id FROM sync_jobs
+    WHERE state = 'queued' AND run_after <= statement_timestamp()
+    ORDER BY run_after
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), {CLAIMED}
 """
 
 # Never waits: a row that is locked is being written by its own run, or closed. It counts as held, and its lease is
@@ -79,13 +83,14 @@ WITH given AS (
 SELECT j.id FROM sync_jobs j JOIN given USING (id, fence) WHERE j.state = 'running'
 """
 
-# Connections are locked in the order of their ids: two workers may finish jobs of the same ones.
+# Connections are locked in the order of their ids: two workers may finish jobs of the same ones. They are counted so
+# that they are locked before any schedule is.
 FINISH: Final = f"""
 WITH given AS (
     SELECT * FROM json_to_recordset(%s::json) AS g (
         id uuid, fence bigint, outcome text, next_state text, records bigint, api_calls integer, simulated boolean,
         retry_in interval, failures integer, partial_failures integer, error_class text, error_code text,
-        error_message text, connection_status text, judged_token text, position integer
+        error_message text, connection_status text, judged_token text, position integer, cause text
     )
 ), closed AS (
     UPDATE sync_jobs j SET
@@ -126,9 +131,17 @@ WITH given AS (
         last_error = CASE WHEN locked.holds THEN locked.last_error ELSE c.last_error END,
         updated_at = statement_timestamp(), version = c.version + 1
     FROM locked WHERE c.id = locked.id
-)
-SELECT id, CASE WHEN outcome = 'released' THEN {NOTIFY}::text END FROM closed
+), failed AS (
+    SELECT * FROM closed WHERE cause IS NOT NULL AND (SELECT count(*) FROM locked) >= 0
+), succeeded AS (
+    SELECT * FROM closed WHERE outcome = 'succeeded' AND (SELECT count(*) FROM locked) >= 0
+), lengthened AS ({lengthened(of="failed")}), forgotten AS ({forgotten(of="succeeded")})
+SELECT id, NULL::text[], CASE WHEN outcome = 'released' THEN {NOTIFY}::text END FROM closed
+UNION ALL SELECT NULL, notice, NULL FROM lengthened WHERE notice IS NOT NULL
 """
+
+ABANDONED: Final = "the worker stopped, or lost the database, before it finished"
+_ABANDONED: Final = failure_streak.cause(LeaseLost.code, ABANDONED)
 
 RECLAIM: Final = f"""
 WITH lost AS (
@@ -144,7 +157,7 @@ WITH lost AS (
         run_after = CASE WHEN failures + 1 < {retry.ATTEMPTS} THEN statement_timestamp() ELSE run_after END,
         finished_at = CASE WHEN failures + 1 < {retry.ATTEMPTS} THEN NULL ELSE statement_timestamp() END,
         last_error_class = 'transient', last_error_code = '{LeaseLost.code}',
-        last_error = 'the worker stopped, or lost the database, before it finished'
+        last_error = '{ABANDONED}'
     WHERE id = ANY (ARRAY(SELECT id FROM lost))
     RETURNING *
 ), logged AS (
@@ -160,8 +173,10 @@ WITH lost AS (
         WHERE state = 'failed'
     ) AS lines
     ORDER BY id, outcome
-)
-SELECT count(*) FROM returned
+), failed AS (
+    SELECT returned.*, '{_ABANDONED}' AS cause FROM returned WHERE state = 'failed'
+), lengthened AS ({lengthened(of="failed")})
+SELECT id, NULL::text[] FROM returned UNION ALL SELECT NULL, notice FROM lengthened WHERE notice IS NOT NULL
 """
 
 GET: Final = f"SELECT {job_rows.COLUMNS} FROM sync_jobs WHERE studio = %s AND id = %s"
@@ -189,6 +204,12 @@ WITH jobs AS (
         SELECT id FROM (SELECT id, logged_at FROM sync_log ORDER BY id LIMIT %(limit)s) AS oldest
         WHERE logged_at < statement_timestamp() - %(logged_before)s
     )) RETURNING 1
+), old_keys AS (
+    SELECT studio, idempotency_key FROM sync_requests WHERE requested_at <= statement_timestamp() - %(key_holds)s
+    ORDER BY requested_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), keys AS (
+    DELETE FROM sync_requests r USING old_keys o
+    WHERE r.studio = o.studio AND r.idempotency_key = o.idempotency_key RETURNING 1
 )
-SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM lines)
+SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM lines) + (SELECT count(*) FROM keys)
 """

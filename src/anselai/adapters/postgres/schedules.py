@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from anselai.adapters.postgres.batches import encoded
-from anselai.adapters.postgres.database import LONG, Database, Row
+from anselai.adapters.postgres.database import BATCH, Database, Row
 from anselai.adapters.postgres.wakeups import NOTIFY, note_asking
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.errors import ConnectionChanged, ConnectionNotFound, NotFound
@@ -18,7 +18,7 @@ from anselai.domain.schedule import CatchUp, DueSchedule, SyncSchedule
 
 _COLUMNS: Final = (
     "s.studio, s.platform, s.frequency, s.cron, s.timezone, s.enabled, s.next_slot_at, s.catch_up, s.disabled_reason,"
-    " s.version"
+    " s.version, s.failures_in_row"
 )
 
 _GET: Final = f"""
@@ -40,15 +40,18 @@ WITH connection AS (
     WHERE studio = %(studio)s AND platform = %(platform)s FOR KEY SHARE
 ), saved AS (
     INSERT INTO sync_schedules AS s
-        (studio, platform, frequency, cron, timezone, enabled, next_slot_at, catch_up, disabled_reason, version)
+        (studio, platform, frequency, cron, timezone, enabled, next_slot_at, catch_up, disabled_reason, version,
+        failures_in_row)
     SELECT studio, platform, %(frequency)s, %(cron)s, %(timezone)s, %(enabled)s, %(next_slot_at)s, %(catch_up)s,
-        %(disabled_reason)s, %(version)s + 1
+        %(disabled_reason)s, %(version)s + 1, %(failures_in_row)s
     FROM connection
     ON CONFLICT (studio, platform, frequency) DO UPDATE SET
         cron = excluded.cron, timezone = excluded.timezone, enabled = excluded.enabled,
         next_slot_at = excluded.next_slot_at, catch_up = excluded.catch_up,
-        disabled_reason = excluded.disabled_reason, version = s.version + 1
+        disabled_reason = excluded.disabled_reason, version = s.version + 1,
+        failures_in_row = excluded.failures_in_row
     WHERE s.version = %(version)s
+        AND (s.next_slot_at > statement_timestamp() OR s.next_slot_at = excluded.next_slot_at)
     RETURNING {_COLUMNS}
 )
 SELECT EXISTS (SELECT FROM connection), CASE WHEN saved.studio IS NOT NULL THEN {NOTIFY}::text END, saved.*
@@ -152,6 +155,7 @@ class PostgresSchedules(Schedules):
             "catch_up": schedule.catch_up.value,
             "disabled_reason": schedule.disabled_reason,
             "version": schedule.version,
+            "failures_in_row": schedule.failures_in_row,
         }
         [(exists, _, *saved)] = await self.database.rows(_SAVE, values)
         if not exists:
@@ -171,7 +175,7 @@ class PostgresSchedules(Schedules):
         if not planned:
             return 0
         plans = encoded([_planned(slot) for slot in planned])
-        [(moved, _)] = await self.database.rows(_COMMIT, (plans,), within=LONG)
+        [(moved, _)] = await self.database.rows(_COMMIT, (plans,), within=BATCH)
         return int(moved)
 
     async def next_due_at(self) -> datetime | None:
@@ -205,7 +209,7 @@ def _planned(slot: PlannedSlot) -> dict[str, object]:
 
 
 def _to_schedule(row: Row) -> SyncSchedule:
-    studio, platform, frequency, cron, timezone, enabled, next_slot_at, catch_up, disabled_reason, version = row
+    studio, platform, frequency, cron, timezone, enabled, next_slot_at, catch_up, reason, version, failures = row
     return SyncSchedule(
         key=ConnectionKey(studio, platform),
         frequency=Frequency(frequency),
@@ -214,8 +218,9 @@ def _to_schedule(row: Row) -> SyncSchedule:
         enabled=enabled,
         next_slot_at=next_slot_at,
         catch_up=CatchUp(catch_up),
-        disabled_reason=disabled_reason,
+        disabled_reason=reason,
         version=version,
+        failures_in_row=failures,
     )
 
 

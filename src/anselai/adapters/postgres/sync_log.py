@@ -21,6 +21,7 @@ _COLUMNS: Final = (
 # Only the conditions that were asked for, so that the planner sees a range of one index and not a list of maybes.
 _CONDITIONS: Final = {
     "platform": "platform = %(platform)s",
+    "frequency": "frequency = %(frequency)s",
     "outcome": "outcome = %(outcome)s",
     "trigger": "trigger = %(trigger)s",
     "since": "logged_at >= %(since)s",
@@ -56,16 +57,20 @@ RETURNING id
 """
 
 
+def statement_of(query: LogQuery) -> tuple[str, dict[str, Any]]:
+    """The statement that asks for these rows, and its values."""
+    asked = {name: getattr(query, name) for name in _CONDITIONS if getattr(query, name) is not None}
+    conditions = " AND ".join(["studio = %(studio)s", *(_CONDITIONS[name] for name in asked)])
+    statement = f"SELECT {_COLUMNS} FROM sync_log WHERE {conditions} ORDER BY id DESC LIMIT %(limit)s"
+    return statement, {"studio": query.studio, "limit": query.limit} | asked
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresSyncLog(SyncLog):
     database: Database
 
     async def query(self, query: LogQuery) -> Sequence[LogEntry]:
-        asked = {name: getattr(query, name) for name in _CONDITIONS if getattr(query, name) is not None}
-        conditions = " AND ".join(["studio = %(studio)s", *(_CONDITIONS[name] for name in asked)])
-        statement = f"SELECT {_COLUMNS} FROM sync_log WHERE {conditions} ORDER BY id DESC LIMIT %(limit)s"
-        values: dict[str, Any] = {"studio": query.studio, "limit": query.limit} | asked
-        return [_to_entry(row) for row in await self.database.rows(statement, values)]
+        return [_to_entry(row) for row in await self.database.rows(*statement_of(query))]
 
     async def attempts(self, studio: str, job_id: UUID) -> Sequence[LogEntry]:
         return [_to_entry(row) for row in await self.database.rows(_ATTEMPTS, (studio, job_id))]

@@ -38,7 +38,8 @@ class Connections(Protocol):
         """Remove the connection, its schedules and its queued jobs; end its running jobs as cancelled; keep the log.
 
         A run that is under way is fenced off by this: none of its later writes is accepted. Every job that ended so
-        has a row `cancelled` in the log. Raises ConnectionNotFound.
+        has a row `cancelled` in the log. Raises ConnectionNotFound, and ConnectionChanged while a slot of it is due:
+        nobody would account for it.
         """
 
     @abstractmethod

@@ -43,7 +43,8 @@ class Schedules(Protocol):
     async def save(self, schedule: SyncSchedule) -> SyncSchedule:
         """Add the schedule, or replace the stored one if its version is still `schedule.version`.
 
-        The result has the next version. Raises ConnectionChanged when the version moved on, ConnectionNotFound when
+        The result has the next version. Raises ConnectionChanged when the version moved on, and when the next slot
+        would be another although the stored one is due: nobody would account for it. Raises ConnectionNotFound when
         the connection is gone. Wakes the planners.
         """
 

@@ -46,6 +46,7 @@ class LogQuery:
     studio: str
     limit: int
     platform: str | None = None
+    frequency: Frequency | None = None
     outcome: Outcome | None = None
     trigger: Trigger | None = None
     since: datetime | None = None

@@ -7,27 +7,30 @@ import click
 
 from anselai.application.ansel import Ansel
 from anselai.application.views import JobView, PlatformStatus, SyncStatus
-from anselai.domain.frequency import Frequency
 from anselai.domain.ports.sync_log import LogEntry
 from anselai.domain.schedule import CatchUp
 from anselai.domain.sync_job import Outcome, Trigger
 from anselai.entrypoints.cli.output import cell, json_option, print_fields, print_json, print_table
 from anselai.entrypoints.cli.session import say, with_ansel
+from anselai.entrypoints.cli.sync_control import FREQUENCY, cancel, explain, pause, resume
 from anselai.entrypoints.cli.tokens import moment
 
-FREQUENCY = click.Choice([each.value for each in Frequency])
 NOBODY = "No scheduler is running. Start one with: anselai serve"
 
 
 @click.group()
 def sync() -> None:
-    """See, start and schedule syncs."""
+    """See, start, schedule, stop and understand syncs."""
+
+
+for command in (pause, resume, cancel, explain):
+    sync.add_command(command)
 
 
 @sync.command()
 @json_option
 def status(*, as_json: bool) -> None:
-    """Each platform: its connection, its schedules, their last and next runs, and what is running."""
+    """Each platform: its connection, its schedules, their last and next runs; the queue, and who is at work."""
     from anselai.entrypoints.http.schemas.sync import SyncStatusJson
 
     found = with_ansel(lambda ansel: ansel.scheduler.status())
@@ -36,23 +39,31 @@ def status(*, as_json: bool) -> None:
         return
     rows = [row for platform in found.platforms for row in _rows_of(platform)]
     print_table(("Platform", "Connection", "Sync", "Cron", "Next run", "Last run", "Now"), rows)
-    say(f"Queued: {found.queued}. Running: {found.running}. {_schedulers(found)}")
+    for each in (each.schedule for platform in found.platforms for each in platform.schedules):
+        if each.warning is not None:
+            say(f"Warning: {each.platform} {each.frequency}: {each.warning}")
+    say(f"{_queue(found)} {_schedulers(found)}")
 
 
 @sync.command()
 @click.argument("platform")
 @click.option("--frequency", type=FREQUENCY, help="What to sync; daily if nothing is said and nothing is under way.")
+@click.option("--idempotency-key", metavar="KEY", help="With the same key the same job is told for 24 hours.")
 @json_option
-def run(*, platform: str, frequency: str | None, as_json: bool) -> None:
+def run(*, platform: str, frequency: str | None, idempotency_key: str | None, as_json: bool) -> None:
     """Queue a sync of PLATFORM at once. One that is queued or running already is told instead."""
     from anselai.entrypoints.http.schemas.sync import JobJson
 
     async def queue(ansel: Ansel) -> tuple[JobView, SyncStatus]:
-        return await ansel.scheduler.run_sync_now(platform, frequency), await ansel.scheduler.status()
+        job = await ansel.scheduler.run_sync_now(platform, frequency, idempotency_key=idempotency_key)
+        return job, await ansel.scheduler.status()
 
     job, found = with_ansel(queue)
     if as_json:
         print_json(JobJson.of(job, deduplicated=job.deduplicated))
+        return
+    if job.finished_at is not None:
+        say(f"The {job.frequency} sync that this key stands for has ended already, as {job.state}: job {job.id}.")
         return
     already = f" already, as {job.state}" if job.deduplicated else ""
     say(f"The {job.frequency} sync of {platform} is in the queue{already}: job {job.id}. See: anselai sync log")
@@ -145,6 +156,7 @@ def schedule(*, platform: str, frequency: str, as_json: bool, **change: Any) -> 
             ("Cron", f"{view.cron} ({view.timezone})"),
             ("Next run", view.next_run_at if view.enabled else f"paused: {view.disabled_reason}"),
             ("Missed runs", view.catch_up),
+            *([("Warning", view.warning)] if view.warning is not None else []),
         ]
     )
 
@@ -180,9 +192,15 @@ def _rows_of(status: PlatformStatus) -> list[tuple[object, ...]]:
     ]
 
 
+def _queue(status: SyncStatus) -> str:
+    since = f", the oldest since {cell(status.oldest_due_at)}" if status.due else ""
+    queued = f"Queued: {status.queued} ({status.due} due{since})."
+    return f"{queued} Running: {status.running}. Stalled: {status.stalled}."
+
+
 def _schedulers(status: SyncStatus) -> str:
-    alive = ", ".join(f"{each.host} (process {each.pid})" for each in status.workers)
-    return f"Schedulers: {alive}." if alive else NOBODY
+    alive = [f"{each.host} (process {each.pid}, last beat {cell(each.last_beat_at)})" for each in status.workers]
+    return f"Schedulers: {', '.join(alive)}." if alive else NOBODY
 
 
 def _what(entry: LogEntry) -> str | None:

@@ -9,8 +9,9 @@ from starlette.types import Scope
 from anselai.domain.connection import DEFAULT_STUDIO
 from anselai.domain.errors import AnselError, StoreUnavailable
 from anselai.domain.ports.sync_log import ApiError
+from anselai.domain.ports.telemetry import Telemetry
 from anselai.entrypoints.http.api_error_log import ApiErrorLog
-from anselai.entrypoints.http.errors import Failure
+from anselai.entrypoints.http.errors import Failure, known_code
 from anselai.entrypoints.logs import alike
 
 log = logging.getLogger("anselai.http")
@@ -22,6 +23,7 @@ _LONGEST_MESSAGE = 500
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorReport:
     api_errors: ApiErrorLog
+    telemetry: Telemetry
 
     def tell(self, scope: Scope, failure: Failure, request_id: str, error: Exception) -> None:
         """One line for the console. It names the route and never the path, which is the caller's own text."""
@@ -39,7 +41,10 @@ class ErrorReport:
         if failure.code == AnselError.code:
             where = _where(error)
             log.error("Request %s met something unforeseen:\n%s", request_id, where, extra=alike(where))
-        if is_api(scope) and failure.code != StoreUnavailable.code:
+        if not is_api(scope):
+            return
+        self.telemetry.api_error(known_code(error))
+        if failure.code != StoreUnavailable.code:
             self.api_errors.keep(
                 ApiError(
                     studio=DEFAULT_STUDIO,

@@ -12,8 +12,10 @@ from anselai.domain.errors import (
     ConnectionExists,
     ConnectionNotFound,
     EmbeddedDatabaseFailed,
+    IdempotencyKeyReused,
     InvalidInput,
     InvalidSettings,
+    JobEnded,
     LeaseLost,
     NoRefreshToken,
     NotFound,
@@ -27,6 +29,7 @@ from anselai.domain.errors import (
     SchemaUnknown,
     StoreUnavailable,
     TokenUnreadable,
+    TooManyIdempotencyKeys,
     TransientFailure,
     UnknownPlatform,
 )
@@ -54,6 +57,9 @@ TABLE: Mapping[type[AnselError], Rule] = {
     NoRefreshToken: Rule(409),
     RefreshInProgress: Rule(409, retry_after=5),
     TokenUnreadable: Rule(409),
+    IdempotencyKeyReused: Rule(409),
+    TooManyIdempotencyKeys: Rule(429, retry_after=600),
+    JobEnded: Rule(409),
     LeaseLost: Rule(409),
     StoreUnavailable: Rule(503, retry_after=5),
     SchemaBehind: Rule(503, retry_after=30),
@@ -100,6 +106,14 @@ def failure_of(error: Exception, request_id: str) -> Failure:
         code=AnselError.code,
         message=f"Something unforeseen went wrong here. The log on the console tells more under {request_id}.",
     )
+
+
+def known_code(error: Exception) -> str:
+    """The code of an error, of which there are few: one that a plug-in made up is told as that of its kind."""
+    if isinstance(error, RequestRefused):
+        return error.failure.code
+    kinds = (each for each in type(error).__mro__ if issubclass(each, AnselError) and each in TABLE)
+    return next((each.code for each in kinds), AnselError.code)
 
 
 def _foreseen(error: AnselError) -> Failure:

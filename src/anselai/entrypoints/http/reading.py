@@ -78,6 +78,14 @@ def job_id_in(request: Request) -> UUID:
         raise NotFound("There is no such job.") from None
 
 
+def idempotency_key_in(request: Request) -> str | None:
+    """The header as it was sent. Raises InvalidInput when there are two: which is meant, nobody can know."""
+    keys = request.headers.getlist("idempotency-key")
+    if len(keys) > 1:
+        raise InvalidInput.of("Idempotency-Key", "may be given once only")
+    return keys[0] if keys else None
+
+
 def _take(values: dict[str, Any], field: FieldInfo, given: object) -> Iterator[Problem]:
     try:
         value = convert(given, field.type, dec_hook=_open)

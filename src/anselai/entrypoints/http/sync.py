@@ -8,9 +8,10 @@ from starlette.routing import Route
 
 from anselai.application.sync_scheduler import SyncScheduler
 from anselai.entrypoints.http.answers import answer
-from anselai.entrypoints.http.reading import job_id_in, platform_in, read_json, read_query
+from anselai.entrypoints.http.reading import idempotency_key_in, job_id_in, platform_in, read_json, read_query
 from anselai.entrypoints.http.resource import Resource
-from anselai.entrypoints.http.schemas.log import LogFilter, LogJson, LogRow
+from anselai.entrypoints.http.schemas.explanation import ExplanationJson
+from anselai.entrypoints.http.schemas.log import LogFilter, LogJson
 from anselai.entrypoints.http.schemas.sync import JobJson, ScheduleChange, ScheduleJson, SyncNow, SyncStatusJson
 
 
@@ -22,9 +23,10 @@ class SyncCalls:
         return [
             Route("/api/sync/status", Resource(GET=self.status)),
             Route("/api/sync/log", Resource(GET=self.log)),
-            Route("/api/sync/jobs/{id}", Resource(GET=self.job)),
+            Route("/api/sync/jobs/{id}", Resource(GET=self.job, DELETE=self.cancel)),
             Route("/api/sync/{platform}", Resource(POST=self.run_now)),
             Route("/api/sync/{platform}/schedule", Resource(PUT=self.schedule)),
+            Route("/api/sync/{platform}/explain", Resource(GET=self.explain)),
         ]
 
     async def status(self, request: Request) -> Response:
@@ -44,15 +46,22 @@ class SyncCalls:
         return answer(LogJson.of(page))
 
     async def job(self, request: Request) -> Response:
-        view = await self.scheduler.get_job(job_id_in(request))
-        return answer(JobJson.of(view, attempts=tuple(LogRow.of(each) for each in view.attempts)))
+        return answer(JobJson.with_attempts(await self.scheduler.get_job(job_id_in(request))))
+
+    async def cancel(self, request: Request) -> Response:
+        return answer(JobJson.with_attempts(await self.scheduler.cancel_job(job_id_in(request))))
 
     async def run_now(self, request: Request) -> Response:
         wanted = await read_json(request, SyncNow)
-        view = await self.scheduler.run_sync_now(platform_in(request), wanted.frequency)
+        view = await self.scheduler.run_sync_now(
+            platform_in(request), wanted.frequency, idempotency_key=idempotency_key_in(request)
+        )
         job = JobJson.of(view, deduplicated=view.deduplicated)
         return answer(job, status=202, location=f"/api/sync/jobs/{view.id}")
 
     async def schedule(self, request: Request) -> Response:
         change = await read_json(request, ScheduleChange)
         return answer(ScheduleJson.of(await self.scheduler.schedule_sync(platform_in(request), **change.given())))
+
+    async def explain(self, request: Request) -> Response:
+        return answer(ExplanationJson.of(await self.scheduler.explain(platform_in(request))))

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from anselai.application.phrases import distance
 from anselai.domain.errors import Problem
 from anselai.domain.ports.clock import Clock
 from anselai.entrypoints.http.dashboard.assets import Assets
-
-_UNITS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +51,6 @@ def moment(instant: datetime, now: datetime, zone: str = "UTC") -> Markup:
     return Markup('<time datetime="{}">{}</time> {} <span class="away">{}</span>').format(
         machine, text, "" if zone == "UTC" else zone, distance(instant - now)
     )
-
-
-def distance(away: timedelta) -> str:
-    """`in 3 hours`, `2 days ago`: in the largest unit that fits at least once."""
-    length = abs(away)
-    for unit, name in _UNITS:
-        count = length // unit
-        if count:
-            text = f"{count} {name}{'s' if count > 1 else ''}"
-            return f"in {text}" if away > timedelta() else f"{text} ago"
-    return "in less than a minute" if away > timedelta() else "just now"
 
 
 def money(sums: Sequence[object]) -> str:

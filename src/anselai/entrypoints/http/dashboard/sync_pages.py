@@ -34,6 +34,7 @@ class SyncPages:
     def routes(self) -> list[Route]:
         return [
             Route("/sync", Resource(GET=self.show)),
+            Route("/sync/{platform}/explain", Resource(GET=self.explain)),
             Route("/sync/{platform}/{frequency}/run", Resource(POST=self.run)),
             Route("/sync/{platform}/{frequency}/pause", Resource(POST=self.pause)),
             Route("/sync/{platform}/{frequency}/resume", Resource(POST=self.resume)),
@@ -57,6 +58,10 @@ class SyncPages:
             triggers=tuple(Trigger),
             flash=flash_of(request),
         )
+
+    async def explain(self, request: Request) -> Response:
+        explanation = await self.scheduler.explain(platform_in(request))
+        return self.pages.render("explain.html", platform=explanation.platform, explanation=explanation)
 
     async def run(self, request: Request) -> Response:
         job = await self.scheduler.run_sync_now(platform_in(request), _frequency_in(request))

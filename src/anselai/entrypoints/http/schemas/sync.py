@@ -7,7 +7,14 @@ from uuid import UUID
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
-from anselai.application.views import JobView, PlatformStatus, ScheduleStatus, ScheduleView, SyncStatus
+from anselai.application.views import (
+    JobView,
+    PlatformStatus,
+    ScheduleStatus,
+    ScheduleView,
+    SwitchedSchedule,
+    SyncStatus,
+)
 from anselai.domain.frequency import Frequency
 from anselai.domain.schedule import CatchUp
 from anselai.entrypoints.http.schemas.connections import ConnectionJson, ErrorJson, last_error
@@ -42,6 +49,8 @@ class ScheduleJson(Output):
     catch_up: str
     next_run_at: datetime | None
     disabled_reason: str | None
+    failures_in_row: int
+    warning: str | None
 
     @classmethod
     def of(cls, view: ScheduleView) -> "ScheduleJson":
@@ -55,11 +64,23 @@ class ScheduleJson(Output):
             catch_up=view.catch_up,
             next_run_at=view.next_run_at,
             disabled_reason=view.disabled_reason,
+            failures_in_row=view.failures_in_row,
+            warning=view.warning,
         )
 
 
+class SwitchedScheduleJson(ScheduleJson):
+    """A schedule that was to be paused or resumed; `changed` unless it was so already."""
+
+    changed: bool
+
+    @classmethod
+    def of_switched(cls, switched: SwitchedSchedule) -> "SwitchedScheduleJson":
+        return cls(**asdict(ScheduleJson.of(switched.schedule)), changed=switched.changed)
+
+
 class JobJson(Output):
-    """`deduplicated` is told when a sync was asked for, `attempts` when one job was."""
+    """`deduplicated` is told when a sync was asked for, `attempts` when one job was asked for or cancelled."""
 
     id: UUID
     platform: str
@@ -102,6 +123,10 @@ class JobJson(Output):
             deduplicated=deduplicated,
             attempts=attempts,
         )
+
+    @classmethod
+    def with_attempts(cls, view: JobView) -> "JobJson":
+        return cls.of(view, attempts=tuple(LogRow.of(each) for each in view.attempts))
 
 
 class ScheduleStatusJson(ScheduleJson):
@@ -148,7 +173,10 @@ class WorkerJson(Output):
 class SyncStatusJson(Output):
     platforms: tuple[PlatformStatusJson, ...]
     queued: int
+    due: int
+    oldest_due_at: datetime | None
     running: int
+    stalled: int
     workers: tuple[WorkerJson, ...]
 
     @classmethod
@@ -156,7 +184,10 @@ class SyncStatusJson(Output):
         return cls(
             platforms=tuple(PlatformStatusJson.of(each) for each in status.platforms),
             queued=status.queued,
+            due=status.due,
+            oldest_due_at=status.oldest_due_at,
             running=status.running,
+            stalled=status.stalled,
             workers=tuple(
                 WorkerJson(
                     id=each.id,
