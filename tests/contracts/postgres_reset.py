@@ -12,9 +12,19 @@ from tests.contracts.stores import OTHER_STUDIO
 AGEING = ("platform_connections", "sync_schedules", "sync_jobs", "sync_log", "sync_requests", "sync_workers")
 
 _TABLES: LiteralString = (
-    "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+    "SELECT tablename FROM pg_tables"
+    " WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'audit_log')"
     " ORDER BY tablename = 'studios'"
 )
+_EMPTY_AUDIT_LOG: LiteralString = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM audit_log) THEN
+        ALTER TABLE audit_log DISABLE TRIGGER append_only;
+        DELETE FROM audit_log;
+        ALTER TABLE audit_log ENABLE TRIGGER append_only;
+    END IF;
+END $$
+"""
 _INSTANTS: LiteralString = """
 SELECT table_name, column_name FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name = ANY (%s) AND data_type = 'timestamp with time zone'
@@ -45,6 +55,7 @@ class SharedDatabase:
         with self.connection.transaction(), self.connection.pipeline():
             for statement in self._empty:
                 self.connection.execute(statement)
+            self.connection.execute(_EMPTY_AUDIT_LOG)
             self.connection.execute(
                 "INSERT INTO studios (id, name) VALUES ('default', 'default'), (%(id)s, %(id)s)", {"id": OTHER_STUDIO}
             )

@@ -22,10 +22,13 @@ _VALUES: Final = {
     "outcome": "succeeded",
     "period": "day",
     "platform": "check",
+    "scopes": ["read"],
+    "secret_hash": bytes(32),
     "state": "queued",
     "trigger": "manual",
     "unit": "count",
 }
+_APPEND_ONLY: Final = frozenset({"audit_log"})  # the row goes with the transaction
 _STATUS: Final = {"bookings": "confirmed", "reviews": "published"}
 
 
@@ -41,7 +44,7 @@ async def round_trip(database: Database, marker: UUID) -> Sequence[str]:
         async with connection.transaction(force_rollback=True):
             for table in tables:
                 await _write_and_read(connection, table, marker)
-            for table in reversed(tables):
+            for table in reversed([each for each in tables if each.name not in _APPEND_ONLY]):
                 await _delete(connection, table, marker)
         return [table.name for table in tables]
 

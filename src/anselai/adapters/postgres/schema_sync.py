@@ -55,6 +55,11 @@ platform_connections = Table(
     Column("version", BigInteger, nullable=False),
     Column("refresh_owner", Uuid),
     Column("refresh_lease_expires_at", INSTANT),
+    # Moves when the tokens become others, and not when the same ones are sealed with another key.
+    Column("token_version", BigInteger, nullable=False, server_default=text("1")),
+    Column("refresh_at", INSTANT),  # when the tokens are to be refreshed, whether anybody uses them or not
+    Column("refresh_asked_at", INSTANT),  # set before the platform is asked: an answer that never came is seen by it
+    Column("refresh_failures", Integer, nullable=False, server_default=text("0")),
     Column("created_at", INSTANT, nullable=False),
     Column("updated_at", INSTANT, nullable=False),
     UniqueConstraint("studio", "platform", name="natural_key"),
@@ -69,6 +74,23 @@ Index(
     "ix_platform_connections_token_expires_at",
     platform_connections.c.token_expires_at,
     postgresql_where=text("status = 'active'"),
+)
+
+Index(
+    "ix_platform_connections_refresh_at",
+    platform_connections.c.refresh_at,
+    postgresql_where=text("refresh_at IS NOT NULL"),
+)
+
+# How often each key has sealed, against the bound of NIST SP 800-38D.
+sealing_keys = Table(
+    "sealing_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("seals", BigInteger, nullable=False),
+    Column("first_used_at", INSTANT, nullable=False, server_default=NOW),
+    Column("last_used_at", INSTANT, nullable=False, server_default=NOW),
+    CheckConstraint("seals >= 0", name="seals"),
 )
 
 sync_schedules = Table(
