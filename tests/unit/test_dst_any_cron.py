@@ -62,7 +62,8 @@ def instants(draw: st.DrawFn, zone: str) -> datetime:
     if not transitions or draw(st.integers(0, 3)) == 0:
         return draw(ANY_TIME)
     near = datetime.fromtimestamp(draw(st.sampled_from(transitions)), UTC)
-    return near + draw(st.timedeltas(timedelta(hours=-30), timedelta(hours=30)))
+    reach = draw(st.sampled_from([timedelta(hours=2), timedelta(hours=30)]))
+    return near + draw(st.timedeltas(-reach, reach))
 
 
 @settings(max_examples=300, deadline=None)
