@@ -2,19 +2,20 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 from anselai.application.result_writer import ResultWriter
-from anselai.application.running_jobs import Released, RunningJob, RunningJobs, WorkerLimits, ignored_cancellation
+from anselai.application.run_watch import RunWatch
+from anselai.application.running_jobs import Released, RunningJob, RunningJobs, WorkerLimits
 from anselai.application.slot_planner import SlotPlanner
+from anselai.application.survival import surviving
 from anselai.application.sync_runner import SyncRunner
-from anselai.domain.errors import AnselError, ClientBug, LeaseLost, StoreUnavailable
+from anselai.application.worker_chores import WorkerChores
+from anselai.domain.errors import ClientBug, LeaseLost
 from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.jobs import SyncJobs
 from anselai.domain.ports.schedules import Schedules
@@ -25,15 +26,7 @@ from anselai.domain.sync_job import AttemptResult, ClaimedJob
 T = TypeVar("T")
 log = logging.getLogger("anselai.worker")
 
-WATCH_EVERY = 0.5  # seconds
-BEAT_EVERY = 10.0
 ALREADY_DUE_POLL = timedelta(milliseconds=50)  # due, but somebody else is at it, or clocks differ a little
-RECLAIM_EVERY = 5.0
-RECLAIM_BATCH = 500
-PRUNE_EVERY = 600.0
-PRUNE_BATCH = 5000
-KEEP_JOBS = timedelta(days=30)
-KEEP_LOG = timedelta(days=90)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +44,7 @@ class SyncWorker:
     clock: Clock
     telemetry: Telemetry
     limits: WorkerLimits = field(default_factory=WorkerLimits)
+    chores: WorkerChores = field(init=False)
     running: RunningJobs = field(init=False)
     writer: ResultWriter = field(init=False)
     place_is_free: asyncio.Event = field(init=False, default_factory=asyncio.Event)
@@ -59,6 +53,16 @@ class SyncWorker:
     closing: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
+        self.chores = WorkerChores(
+            id=self.id,
+            host=self.host,
+            pid=self.pid,
+            jobs=self.jobs,
+            workers=self.workers,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            pause=self.limits.idle_poll,
+        )
         self.running = RunningJobs(limits=self.limits)
         self.writer = ResultWriter(jobs=self.jobs)
 
@@ -68,15 +72,16 @@ class SyncWorker:
         Raises RuntimeError when every place is taken by a run that ignores its cancellation: nothing but a new process
         helps then.
         """
-        await self._surviving(self._beat)
+        await self._surviving(self.chores.beat)
         loops = [
             asyncio.create_task(self._plan_loop(), name="plan"),
             asyncio.create_task(self._claim_loop(), name="claim"),
         ]
+        watch = RunWatch(jobs=self.jobs, running=self.running, clock=self.clock, tell_end=self._told_to_end)
         background = [
-            asyncio.create_task(self._watch_loop(), name="watch"),
-            asyncio.create_task(self._heed_loop(), name="heed"),
-            asyncio.create_task(self._chore_loop(), name="chores"),
+            asyncio.create_task(watch.watch(), name="watch"),
+            asyncio.create_task(watch.heed(), name="heed"),
+            asyncio.create_task(self.chores.run(), name="chores"),
             asyncio.create_task(self._finish_loop(), name="finish"),
         ]
         try:
@@ -87,7 +92,7 @@ class SyncWorker:
             for task in (*loops, *background, *self.running.tasks()):
                 task.cancel()
             await asyncio.gather(*loops, *background, return_exceptions=True)
-            await self._surviving(self._leave)
+            await self._surviving(self.chores.leave)
 
     def stop(self, *, at_once: bool = False) -> None:
         """Claim nothing more, and let `run` come to its end; `at_once` gives running jobs back without any grace."""
@@ -125,7 +130,7 @@ class SyncWorker:
             if self.running.free <= 0:
                 await self._until(self.place_is_free)
                 continue
-            if not await self._surviving(self._claim) and not await self._surviving(self._reclaim):
+            if not await self._surviving(self._claim) and not await self._surviving(self.chores.reclaim):
                 await self._sleep_until_runnable()
 
     async def _claim(self) -> int:
@@ -192,6 +197,9 @@ class SyncWorker:
             return self.runner.released(running.claimed, running.progress)
         return self.runner.failed(running.claimed, running.progress, why)
 
+    def _told_to_end(self, running: RunningJob, why: Exception) -> None:
+        self._ended(running, self._result_of_ending(running, why))
+
     def _ended(self, running: RunningJob, result: AttemptResult | None) -> None:
         running.told = True
         if result is None:
@@ -226,77 +234,6 @@ class SyncWorker:
         job = running.claimed.job
         duration = running.ended_at - running.started_at
         self.telemetry.attempt_ended(job.key.platform, job.frequency, result.outcome, duration)
-
-    async def _watch_loop(self) -> None:
-        """Keep leases alive and hold runs to their limits. A renewal that fails is tried again at the next look."""
-        renew_every = self.limits.lease.total_seconds() / 3
-        renew_at = self.clock.monotonic() + renew_every * random.random()  # noqa: S311
-        while True:
-            await asyncio.sleep(min(WATCH_EVERY, renew_every))
-            self._hold_to_limits()
-            if self.clock.monotonic() >= renew_at:
-                with suppress(AnselError):
-                    await self._renew()
-                    renew_at = self.clock.monotonic() + renew_every
-
-    async def _heed_loop(self) -> None:
-        """Let runs that somebody cancelled end now; without a notification the next renewal tells."""
-        while True:
-            if await self._surviving(lambda: self.jobs.wait_for_cancellation(self.limits.lease)):
-                await self._surviving(self._renew)
-                await asyncio.sleep(WATCH_EVERY)  # one renewal for many that are cancelled in turn
-
-    async def _chore_loop(self) -> None:
-        """Tell that we live, bring back what others left behind, forget what is old."""
-        chores = [(BEAT_EVERY, self._beat), (RECLAIM_EVERY, self._reclaim), (PRUNE_EVERY, self._prune)]
-        due = [self.clock.monotonic() + every * random.random() for every, _ in chores]  # noqa: S311
-        while True:
-            await asyncio.sleep(WATCH_EVERY)
-            for place, (every, chore) in enumerate(chores):
-                if self.clock.monotonic() >= due[place]:
-                    there_is_more = await self._surviving(chore)
-                    due[place] = self.clock.monotonic() + (0 if there_is_more else every)
-
-    def _hold_to_limits(self) -> None:
-        now = self.clock.monotonic()
-        for running, why in self.running.over_a_limit(now):
-            running.cancel(why, now)
-        for running in self.running.ignoring_cancellation(now):
-            bug = ignored_cancellation(running)
-            log.error("%s: %s", running.claimed.job.key.platform, bug)
-            running.ignores_cancellation = True
-            deciding = running.ending if isinstance(running.ending, LeaseLost | Released) else bug
-            self._ended(running, self._result_of_ending(running, deciding))
-
-    async def _renew(self) -> None:
-        asked_at = self.clock.monotonic()
-        held = [each for each in self.running.jobs.values() if not isinstance(each.ending, LeaseLost)]
-        if not held:
-            return
-        renewed = await self.jobs.renew([each.claimed.job.lease for each in held], self.limits.lease)
-        for each in held:
-            if each.id in renewed:
-                each.held_until = asked_at + self.limits.lease.total_seconds()
-            elif each.id in self.running.jobs:
-                each.cancel(LeaseLost(), self.clock.monotonic())
-
-    async def _beat(self) -> bool:
-        await self.workers.beat(self.id, self.host, self.pid)
-        return False
-
-    async def _leave(self) -> None:
-        await self.workers.leave(self.id)
-
-    async def _reclaim(self) -> bool:
-        """Whether anything came back: there may be more."""
-        reclaimed = await self.jobs.reclaim(RECLAIM_BATCH)
-        if reclaimed:
-            self.telemetry.attempts_abandoned(reclaimed)
-            log.warning("%d abandoned syncs came back into the queue.", reclaimed)
-        return reclaimed > 0
-
-    async def _prune(self) -> bool:
-        return await self.jobs.prune(KEEP_JOBS, KEEP_LOG, PRUNE_BATCH) >= PRUNE_BATCH
 
     async def _let_jobs_finish(self) -> None:
         asked_at = self.clock.monotonic()
@@ -340,14 +277,4 @@ class SyncWorker:
             return
 
     async def _surviving(self, act: Callable[[], Awaitable[T]]) -> T | None:
-        """The result of the act, or None after a pause when it failed: the daemon outlives database and bugs."""
-        try:
-            return await act()
-        except StoreUnavailable:
-            log.warning("The database does not answer; trying again.")
-        except AnselError as error:
-            log.warning("%s: %s", error.code, error)
-        except Exception:
-            log.exception("The scheduler met something unforeseen and goes on.")
-        await asyncio.sleep(self.limits.idle_poll.total_seconds())
-        return None
+        return await surviving(act, self.limits.idle_poll)
