@@ -12,21 +12,26 @@ class Contestant:
     """One that takes part. `measure` plays one round; of its figures the first one counts, the others are shown.
 
     `at_least` is what the first contestant, which is ours, has to reach: this many times this one's figure.
-    `at_most` is a limit on this one's own figures, by their names.
+    `at_most_times` is what the first one may take of this one's figures, by their names, where less is better.
+    `at_most` is a limit on this one's own figures. `is_ours`: the first one under other circumstances, not a rival.
     """
 
     name: str
     measure: Callable[[], Figures]
     at_least: float | None = None
+    at_most_times: Mapping[str, float] | None = None
     at_most: Mapping[str, float] | None = None
+    is_ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contest:
-    """Contestants of one discipline, ours first."""
+    """Contestants of one discipline, ours first. Where rounds are long, `rounds` is how many are enough."""
 
     title: str
     contestants: Sequence[Contestant]
+    compared: str = "AnselAI is"
+    rounds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,7 @@ class Standing:
 
 def play(contest: Contest, rounds: int, report: Callable[[str], None]) -> list[Standing]:
     """Everybody's first round, everybody's second, and so on: a change of the machine's mood meets them all."""
+    rounds = min(rounds, contest.rounds or rounds)
     played: list[list[Figures]] = [[] for _ in contest.contestants]
     for number in range(rounds):
         for contestant, figures in zip(contest.contestants, played, strict=True):

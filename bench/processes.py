@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -11,6 +12,7 @@ from typing import Any, cast
 
 ROOT = Path(__file__).parent.parent
 PRODUCT = Path(sys.executable)
+ANSELAI = PRODUCT.parent / "anselai"
 PEERS = ROOT / "bench" / ".venv" / "bin" / "python"
 PATIENCE = 120.0  # seconds, for one round
 
@@ -45,6 +47,11 @@ def serving(python: Path, module: str, *arguments: str, cores: Collection[int] =
             yield int(line)
         finally:
             process.terminate()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def split_cores() -> tuple[frozenset[int], frozenset[int]]:

@@ -9,38 +9,47 @@ def table(contest: Contest, standings: Sequence[Standing]) -> str:
     """Medians, the spread of the first figure, ours in proportion to each, and whether that is enough."""
     ours = standings[0]
     first, *others = ours.figures
-    head = ["", first, "min–max", *others, "AnselAI is", "to reach", ""]
+    head = ["", first, "min–max", *others, contest.compared, "to reach", ""]
     rows = [head, ["---", *["---:"] * (len(head) - 2), "---"], *(_row(each, ours) for each in standings)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = ("| " + " | ".join(_padded(row, widths)) + " |" for row in rows)
-    return f"### {contest.title}\n\n" + "\n".join(lines) + "\n"
+    rounds = f"{len(ours.rounds)} round{'s' if len(ours.rounds) > 1 else ''}"
+    return f"### {contest.title} ({rounds})\n\n" + "\n".join(lines) + "\n"
 
 
 def _row(standing: Standing, ours: Standing) -> list[str]:
     first, *others = ours.figures
     values = standing.values(first)
-    proportion, to_reach, holds = "", [], []
-    if standing is not ours:
-        times = ours.median(first) / standing.median(first)
-        proportion = _times(times)
-        if standing.contestant.at_least is not None:
-            to_reach.append(f"≥ {_times(standing.contestant.at_least)}")
-            holds.append(times >= standing.contestant.at_least)
-    for figure, limit in (standing.contestant.at_most or {}).items():
-        to_reach.append(f"≤ {_number(limit)} {figure}")
-        holds.append(standing.median(figure) <= limit)
-    verdict = ("PASS" if all(holds) else "BELOW") if holds else ""
-    spread = f"{_number(min(values))}–{_number(max(values))}"
-    shown = [_number(standing.median(figure)) for figure in others]
+    to_reach, holds = _judged(standing, ours)
+    compared = [] if standing is ours or standing.contestant.is_ours else standing.contestant.at_most_times or [first]
     return [
         standing.contestant.name,
         _number(standing.median(first)),
-        spread,
-        *shown,
-        proportion,
+        f"{_number(min(values))}–{_number(max(values))}",
+        *(_number(standing.median(figure)) for figure in others),
+        ", ".join(_times(_proportion(standing, ours, figure)) for figure in compared),
         ", ".join(to_reach),
-        verdict,
+        ("PASS" if all(holds) else "FAIL") if holds else "",
     ]
+
+
+def _judged(standing: Standing, ours: Standing) -> tuple[list[str], list[bool]]:
+    """What is to be reached, and for each of it whether it is."""
+    contestant, to_reach, holds = standing.contestant, [], []
+    if contestant.at_least is not None:
+        to_reach.append(f"≥ {_times(contestant.at_least)}")
+        holds.append(_proportion(standing, ours, ours.figures[0]) >= contestant.at_least)
+    for figure, times in (contestant.at_most_times or {}).items():
+        to_reach.append(f"≤ {_times(times)} {figure}")
+        holds.append(_proportion(standing, ours, figure) <= times)
+    for figure, limit in (contestant.at_most or {}).items():
+        to_reach.append(f"≤ {_number(limit)} {figure}")
+        holds.append(standing.median(figure) <= limit)
+    return to_reach, holds
+
+
+def _proportion(standing: Standing, ours: Standing, figure: str) -> float:
+    return ours.median(figure) / standing.median(figure)
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:

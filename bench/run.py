@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from bench import http_api, jobs, start, tokens
+from bench import growth, http_api, idle, jobs, slots, start, tokens, top_of_hour, trigger
 from bench.contest import Contest, play
 from bench.machine import described
 from bench.report import table
@@ -14,6 +14,11 @@ from bench.server import BenchServer, bench_server
 
 CONTESTS: dict[str, Callable[[BenchServer], AbstractContextManager[Contest]]] = {
     "jobs": lambda server: nullcontext(jobs.contest(server)),
+    "hour": top_of_hour.contest,
+    "trigger": trigger.contest,
+    "slots": slots.contest,
+    "growth": growth.contest,
+    "idle": idle.contest,
     "http": http_api.contest,
     "tokens": lambda _: nullcontext(tokens.contest()),
     "start": lambda _: start.contest(),
@@ -40,7 +45,7 @@ def main() -> None:
             with CONTESTS[name](server) as contest:
                 tables.append(table(contest, play(contest, args.rounds, _report)))
     _report(f"Took {time.perf_counter() - began:.0f} s")
-    print(f"\nMeasured on {machine}; medians of {args.rounds} interleaved rounds.\n")
+    print(f"\nMeasured on {machine}; medians of interleaved rounds.\n")
     print("\n".join(tables))
 
 

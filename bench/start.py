@@ -4,7 +4,6 @@ Its embedded database is started and stopped with it, as at every start of a new
 """
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,9 +14,9 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from bench.contest import Contest, Contestant, Figures
-from bench.processes import PATIENCE, PRODUCT
+from bench.footprint import resident_megabytes
+from bench.processes import ANSELAI, PATIENCE, free_port
 
-ANSELAI = PRODUCT.parent / "anselai"
 PATHS = ("/", "/connections", "/sync", "/api/connections", "/api/sync/status")
 REQUESTS = 100
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 150.0
@@ -43,7 +42,7 @@ def contest() -> Iterator[Contest]:
 
 
 def _started_and_stopped(data_dir: Path) -> Figures:
-    port = _free_port()
+    port = free_port()
     ours = ("DATABASE_URL", "ENCRYPTION_KEY", "ANSELAI_HOST")
     environment = {name: value for name, value in os.environ.items() if name not in ours}
     environment |= {"ANSELAI_DATA_DIR": str(data_dir), "ANSELAI_PORT": str(port)}
@@ -56,7 +55,7 @@ def _started_and_stopped(data_dir: Path) -> Figures:
             seconds = time.perf_counter() - began
             for number in range(REQUESTS):
                 _get(port, PATHS[number % len(PATHS)])
-            megabytes = _resident_megabytes(serve.pid)
+            megabytes = resident_megabytes(serve.pid)
         finally:
             serve.terminate()
             told, _ = serve.communicate(timeout=PATIENCE)
@@ -76,20 +75,3 @@ def _wait_for_an_answer(serve: "subprocess.Popen[bytes]", port: int) -> None:
 def _get(port: int, path: str) -> None:
     with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
         response.read()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def _resident_megabytes(process: int) -> float:
-    status = Path(f"/proc/{process}/status")
-    if status.exists():
-        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmRSS:")]
-        kibibytes = int(line.split()[1])
-    else:
-        kibibytes = int(
-            subprocess.run(["ps", "-o", "rss=", "-p", str(process)], capture_output=True, check=True).stdout
-        )
-    return kibibytes * 1024 / 1e6

@@ -16,6 +16,7 @@ import psycopg
 from anselai.application.ansel import Ansel
 from anselai.domain.ports.jobs import SyncJobs
 from anselai.domain.sync_job import AttemptResult
+from anselai.entrypoints.daemon import spare_the_collector
 from bench.ours.opened import opened
 
 PLATFORMS = ("google", "meta", "pinterest", "tiktok")
@@ -23,15 +24,13 @@ AT_ONCE = 10  # connections of the pool while filling
 
 
 class FinishLine:
-    """A queue that says when so many results were accepted; all else is the queue's own."""
+    """Where results are written, and which says when so many were accepted."""
 
     def __init__(self, jobs: SyncJobs, expected: int) -> None:
         self._jobs = jobs
         self._missing = expected
         self.reached = asyncio.Event()
         self.reached_at = 0.0
-        self.claim, self.renew, self.reclaim, self.prune = jobs.claim, jobs.renew, jobs.reclaim, jobs.prune
-        self.next_run_at, self.wait_for_work = jobs.next_run_at, jobs.wait_for_work
 
     async def finish(self, results: Sequence[AttemptResult]) -> frozenset[UUID]:
         accepted = await self._jobs.finish(results)
@@ -70,7 +69,8 @@ async def fill(ansel: Ansel, dsn: str, jobs: int) -> None:
 async def work(ansel: Ansel, jobs: int) -> float:
     """Seconds from the worker's start to the last result that the database accepted."""
     finish_line = FinishLine(ansel.worker.jobs, jobs)
-    ansel.worker.jobs = finish_line  # type: ignore[assignment]
+    ansel.worker.writer.jobs = finish_line  # type: ignore[assignment]
+    spare_the_collector()  # as every daemon does when it has opened
     began = time.perf_counter()
     worker = asyncio.create_task(ansel.worker.run())
     await finish_line.reached.wait()

@@ -126,6 +126,11 @@ def test_default_crons_are_plain_and_spread_over_the_hour() -> None:
     TIMETABLE.check(TIMETABLE.default_cron(Frequency.WEEKLY, "default/google/weekly"), "UTC")
 
 
+def test_default_crons_use_every_minute_of_a_day_alike() -> None:
+    minutes = {TIMETABLE.default_cron(Frequency.DAILY, f"studio-{n}/google/daily") for n in range(20_000)}
+    assert len(minutes) == 24 * 60
+
+
 def test_the_same_connection_always_has_the_same_default_cron() -> None:
     assert TIMETABLE.default_cron(Frequency.DAILY, "a/b") == TIMETABLE.default_cron(Frequency.DAILY, "a/b")
 

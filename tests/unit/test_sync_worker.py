@@ -23,6 +23,7 @@ def flickr() -> Flickr:
 
 # The loops of a running worker, with limits short enough for a test. Time here is real.
 
+HOUR = timedelta(hours=1)
 SHORT = WorkerLimits(
     concurrency=2,
     lease=timedelta(seconds=30),
@@ -73,13 +74,25 @@ async def test_a_job_that_is_queued_while_the_worker_sleeps_wakes_it(living: Ans
     await run_until(living, succeeded)
 
 
-async def test_a_client_that_hangs_is_cancelled_and_its_run_tried_again_later(living: Ansel, flickr: Flickr) -> None:
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        (replace(SHORT, no_progress_limit=HOUR), "stopped at its limit"),
+        (replace(SHORT, run_limit=HOUR), "nothing came in"),
+    ],
+    ids=["in all", "without progress"],
+)
+async def test_a_client_that_hangs_is_cancelled_and_its_run_tried_again_later(
+    flickr: Flickr, limits: WorkerLimits, why: str
+) -> None:
     flickr.scripts = [[lambda: asyncio.sleep(3600)]]
-    await living.scheduler.run_sync_now("flickr")
-    await run_until(living, lambda: logged(living, Outcome.RETRYING))
-    [row] = await rows(living)
+    async with open_in_memory(plugins=[flickr], limits=limits) as ansel:
+        await ansel.connections.save_connection("flickr", access_token="access-1")
+        await ansel.scheduler.run_sync_now("flickr")
+        await run_until(ansel, lambda: logged(ansel, Outcome.RETRYING))
+        [row] = await rows(ansel)
     assert row.error_class == "transient"
-    assert "stopped" in (row.message or "")
+    assert why in (row.message or "")
 
 
 async def test_a_client_that_ignores_its_cancellation_costs_one_place_and_not_the_worker(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
+from hashlib import blake2b
 from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import CroniterBadCronError, CroniterBadDateError, croniter
@@ -18,7 +19,12 @@ from anselai.domain.errors import InvalidInput
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.timetable import Timetable
 
-_DEFAULTS = {Frequency.HOURLY: "H * * * *", Frequency.DAILY: "H H * * *", Frequency.WEEKLY: "H H * * H"}
+# Hashed, each field by digits of its own, so that all minutes of a day and of a week are used alike.
+_DEFAULTS = {
+    Frequency.HOURLY: "{minute} * * * *",
+    Frequency.DAILY: "{minute} {hour} * * *",
+    Frequency.WEEKLY: "{minute} {hour} * * {weekday}",
+}
 _FIELD = re.compile(r"[0-9A-Za-z*/,\-#?]+")
 _LONGEST_CRON = 100
 _OF_THE_HOST = frozenset({"localtime", "posixrules", "Factory"})  # files beside the zones, on some machines
@@ -28,8 +34,10 @@ _DAY, _SECOND, _ZERO = timedelta(days=1), timedelta(seconds=1), timedelta()
 @dataclass(frozen=True, slots=True)
 class CroniterTimetable(Timetable):
     def default_cron(self, frequency: str, hash_id: str) -> str:
-        expanded, _ = croniter.expand(_DEFAULTS[Frequency(frequency)], hash_id=hash_id.encode())
-        return " ".join(str(field[0]) for field in expanded)
+        number = int.from_bytes(blake2b(hash_id.encode(), digest_size=8).digest())
+        return _DEFAULTS[Frequency(frequency)].format(
+            minute=number % 60, hour=number // 60 % 24, weekday=number // (60 * 24) % 7
+        )
 
     def check(self, cron: str, timezone: str) -> None:
         fields = _fields_of(cron)

@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -51,6 +50,7 @@ class RunProgress:
     api_calls: int = 0
     simulated: bool = False
     batches_stored: int = 0
+    empty_handed: bool = False  # a batch came that brought nothing
     credentials: Credentials | None = field(default=None, repr=False)
     connection: PlatformConnection | None = None  # as it was when the platform was last called
 
@@ -170,10 +170,16 @@ class SyncRunner:
             now=self.clock.now(),
         )
         more_promised = False
-        async with _stream(client, request) as batches:
+        batches = client.fetch(request)
+        if not isinstance(batches, AsyncIterator):
+            raise ClientBug(f"The {client.info.label} client's fetch gives no asynchronous iterator.")
+        try:
             async for batch in batches:
                 more_promised = _checked(batch, progress.cursor).has_more
                 await self._store(claimed, batch, progress)
+        finally:
+            if isinstance(batches, AsyncGenerator):
+                await batches.aclose()  # at once, so that its cleanup runs here
         if more_promised:
             raise ClientBug(f"The {client.info.label} client promised more and then ended its stream.")
 
@@ -186,21 +192,10 @@ class SyncRunner:
             progress.batches_stored += 1
             progress.cursor = batch.cursor
             progress.progressed_at = self.clock.monotonic()
-        else:
+        elif progress.empty_handed:
             await asyncio.sleep(0)  # a client that yields nothing for ever must not hold up everybody else
-
-
-@asynccontextmanager
-async def _stream(client: PlatformClient, request: FetchRequest) -> AsyncIterator[AsyncIterator[Batch]]:
-    """The client's batches. A generator is closed at once when we are done with it, so that its cleanup runs here."""
-    batches = client.fetch(request)
-    if not isinstance(batches, AsyncIterator):
-        raise ClientBug(f"The {client.info.label} client's fetch gives no asynchronous iterator.")
-    try:
-        yield batches
-    finally:
-        if isinstance(batches, AsyncGenerator):
-            await batches.aclose()
+        else:
+            progress.empty_handed = True
 
 
 def _checked(batch: object, cursor: str | None) -> Batch:

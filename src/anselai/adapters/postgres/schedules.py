@@ -86,6 +86,7 @@ FROM (SELECT statement_timestamp() AS now) AS clock LEFT JOIN LATERAL (
 DUE: Final = _due(among=f"NOT ({_NOT_YET}) ORDER BY s.next_slot_at LIMIT %s")
 _DUE_OF: Final = _due(among="s.studio = %s AND s.platform = %s AND s.frequency = %s")
 
+# The next slot is compared so that no index of it is used: with many equal ones it finds too much, the key finds one.
 # The version moves too: who saves a schedule that he read before would set its next slot back.
 # A schedule's row is held until its job is in, and removing a connection removes its schedules first: so no job can
 # appear for a connection that is gone. A row that somebody else holds is being moved by them: the swap is lost.
@@ -98,7 +99,7 @@ WITH given AS (
 ), held AS (
     SELECT given.*
     FROM given JOIN sync_schedules s USING (studio, platform, frequency)
-    WHERE s.next_slot_at = given.expected AND s.version = given.version
+    WHERE s.next_slot_at IS NOT DISTINCT FROM given.expected AND s.version = given.version
     FOR UPDATE OF s SKIP LOCKED
 ), moved AS (
     UPDATE sync_schedules s SET next_slot_at = held.next_slot_at, version = s.version + 1 FROM held
