@@ -14,7 +14,7 @@ TOOLS := $(VENV)/.installed-dev
 CHROMIUM := $(VENV)/chromium/chromium
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal $(ARGS)
 
-.PHONY: help serve test check bench simulate chaos lock wheel clean
+.PHONY: help serve test check bench simulate chaos promises lock wheel clean
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ simulate: $(TOOLS) ## A million slots of a fleet in made-up time; SLOTS=… for 
 
 chaos: $(TOOLS) ## Kills daemons and the database again and again, and judges what became of every slot.
 	@exec $(BIN)/python -m chaos
+
+promises: $(TOOLS) ## Breaks what the scheduler promises, one line at a time, and sees a test notice each.
+	@exec $(BIN)/python -m promises
 
 lock: $(TOOLS) ## Pins what pyproject.toml asks for; with UPGRADE=1 the newest of it.
 	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock

@@ -1,6 +1,7 @@
 """The only reader of the environment and of .env."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -11,6 +12,8 @@ from anselai.domain.secret import Secret
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ROOT_DATA_DIR = Path("/var/lib/anselai")
+PLATFORM_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+MOST_RUNS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,8 @@ class Settings:
     data_dir: Path = field(default_factory=lambda: default_data_dir())
     log_level: str = "INFO"
     metrics_port: int | None = None
+    runs_per_process: Mapping[str, int] = field(default_factory=dict)
+    runs_per_fleet: Mapping[str, int] = field(default_factory=dict)
     platform_values: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
 
@@ -49,6 +54,8 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
         metrics_port=(
             _port("ANSELAI_METRICS_PORT", given["ANSELAI_METRICS_PORT"]) if "ANSELAI_METRICS_PORT" in given else None
         ),
+        runs_per_process=_runs("ANSELAI_RUNS_PER_PROCESS", given),
+        runs_per_fleet=_runs("ANSELAI_RUNS_PER_FLEET", given),
         platform_values=secrets,
     )
 
@@ -87,6 +94,22 @@ def _port(name: str, text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
         raise InvalidSettings(f"{name} must be a number from 0 to 65535 (0: any free port), not {text!r}.")
     return int(text)
+
+
+def _runs(name: str, given: Mapping[str, str]) -> dict[str, int]:
+    """`google=20,meta=5` as numbers by platform."""
+    limits: dict[str, int] = {}
+    for part in given[name].split(",") if name in given else ():
+        platform, _, number = (each.strip() for each in part.partition("="))
+        if not PLATFORM_NAME.fullmatch(platform) or not number.isdecimal() or not 1 <= int(number) <= MOST_RUNS:
+            raise InvalidSettings(
+                f"{name} must be like google=20,meta=5: names of platforms, each with a number from 1 to {MOST_RUNS}. "
+                f"{part.strip()!r} is not."
+            )
+        if platform in limits:
+            raise InvalidSettings(f"{name} has two numbers for {platform}. Leave one.")
+        limits[platform] = int(number)
+    return limits
 
 
 def _log_level(text: str) -> str:

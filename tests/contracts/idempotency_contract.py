@@ -8,14 +8,14 @@ import pytest
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.errors import ConnectionNotFound, IdempotencyKeyReused, NotFound, TooManyIdempotencyKeys
 from anselai.domain.frequency import Frequency
-from anselai.domain.idempotency import KEY_HOLDS
 from anselai.domain.ports.jobs import QueuedJob
 from anselai.domain.sync_job import AttemptResult, JobState, Outcome
 from tests.contracts.stores import ELSEWHERE, HOUR, META, SECOND, Stores
 from tests.samples import GOOGLE, some_id
 
 MOST_KEYS = 5  # that the stores of these suites keep for a studio
-ALMOST_A_DAY = KEY_HOLDS - 10 * SECOND
+DAY = 24 * HOUR
+ALMOST_A_DAY = DAY - 10 * SECOND
 LONG_AGO = timedelta(days=90)
 
 
@@ -120,7 +120,7 @@ class IdempotencyContract:
         await stores.connect(META)
         first = await ask(stores, "k")
         await drain(stores)
-        stores.pass_time(KEY_HOLDS)
+        stores.pass_time(DAY)
         second = await ask(stores, "k", META, None)
         assert not second.deduplicated
         assert second.job.id != first.job.id
@@ -195,14 +195,14 @@ class IdempotencyContract:
         assert (await ask(stores, "k0")).job.id == first.job.id, "a key that is known still holds"
         assert (await stores.jobs.enqueue(some_id(), GOOGLE, None)).deduplicated, "without a key there is no limit"
         assert not (await ask(stores, "one more", ELSEWHERE)).deduplicated, "nor for another studio"
-        stores.pass_time(KEY_HOLDS)
+        stores.pass_time(DAY)
         await ask(stores, "one more")
 
     async def test_keys_that_hold_no_longer_are_pruned_in_batches(self, stores: Stores) -> None:
         await stores.connect()
         for number in range(3):
             await ask(stores, f"k{number}")
-        stores.pass_time(KEY_HOLDS)
+        stores.pass_time(DAY)
         assert await stores.jobs.prune(LONG_AGO, LONG_AGO, 2) == 2
         assert await stores.jobs.prune(LONG_AGO, LONG_AGO, 2) == 1
         assert await stores.jobs.prune(LONG_AGO, LONG_AGO, 2) == 0

@@ -95,6 +95,7 @@ def test_claiming_with_limits_reads_the_queue_and_what_runs_and_nothing_else(
 
 def test_finishing_finds_its_jobs_and_connections_by_index(full_database: psycopg.Connection) -> None:
     used = scans(full_database, job_statements.FINISH, ("[]",))
+    assert "ix_sync_schedules_failing" in used
     assert not any(each.startswith("all of") for each in used)
 
 

@@ -3,6 +3,9 @@
 import asyncio
 from datetime import timedelta
 
+import psycopg
+
+from anselai.adapters.postgres import job_statements
 from anselai.adapters.postgres.connections import PostgresConnections
 from anselai.adapters.postgres.database import Connection, Database
 from anselai.adapters.postgres.jobs import PostgresSyncJobs
@@ -126,6 +129,21 @@ async def test_a_lease_is_held_while_its_own_run_stores_and_nobody_waits(databas
             return frozenset(await jobs.renew([claimed.job.lease], HOUR))
 
     assert await database.act(while_storing) == {queued.job.id}
+
+
+async def test_a_claim_does_not_wait_for_another_and_takes_what_that_leaves(
+    database: Database, database_url: str
+) -> None:
+    jobs = PostgresSyncJobs(database=database)
+    for key in (GOOGLE, META):
+        await PostgresConnections(database=database).add(a_connection(key), [])
+        await jobs.enqueue(some_id(), key, Frequency.DAILY)
+    values = {"worker": some_id(), "limit": 1, "lease": HOUR}
+    async with await psycopg.AsyncConnection.connect(database_url) as slow:
+        first = await (await slow.execute(job_statements.CLAIM.encode(), values)).fetchall()
+        second = await asyncio.wait_for(jobs.claim(some_id(), 10, HOUR), 2)
+    assert len(first) == len(second) == 1
+    assert second[0].job.id not in first[0]
 
 
 async def test_two_that_enqueue_at_once_get_the_same_job(database: Database) -> None:

@@ -86,6 +86,38 @@ def test_a_port_for_figures_is_taken_only_where_one_is_set() -> None:
     assert load_settings({"ANSELAI_METRICS_PORT": "9200"}, dotenv=None).metrics_port == 9200
 
 
+def test_limits_of_platforms_are_read_one_by_one() -> None:
+    settings = load_settings(
+        {"ANSELAI_RUNS_PER_PROCESS": "google=20, meta = 5", "ANSELAI_RUNS_PER_FLEET": "tiktok-ads=1"}, dotenv=None
+    )
+    assert settings.runs_per_process == {"google": 20, "meta": 5}
+    assert settings.runs_per_fleet == {"tiktok-ads": 1}
+    assert load_settings({}, dotenv=None).runs_per_process == {}
+
+
+@pytest.mark.parametrize("name", ["ANSELAI_RUNS_PER_PROCESS", "ANSELAI_RUNS_PER_FLEET"])
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("google", "'google' is not."),
+        ("20", "'20' is not."),
+        ("google=0", "a number from 1 to"),
+        ("google=-3", "a number from 1 to"),
+        ("google=2.5", "a number from 1 to"),
+        ("google=many", "like google=20,meta=5"),
+        ("google=9999999999999999999", "a number from 1 to"),
+        ("Google=3", "'Google=3' is not."),
+        ("google=3,", "'' is not."),
+        ("google=3;meta=4", "'google=3;meta=4' is not."),
+        ("google=3,meta=4,google=5", "two numbers for google"),
+    ],
+)
+def test_limits_that_say_nothing_clear_are_refused_with_a_sentence(name: str, value: str, told: str) -> None:
+    with pytest.raises(InvalidSettings, match=re.escape(told)) as refused:
+        load_settings({name: value}, dotenv=None)
+    assert name in str(refused.value)
+
+
 def test_a_file_that_is_missing_is_no_error_and_one_that_cannot_be_read_is(tmp_path: Path) -> None:
     assert load_settings({}, dotenv=tmp_path / "missing") == load_settings({}, dotenv=None)
     broken = tmp_path / ".env"

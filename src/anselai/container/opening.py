@@ -74,7 +74,8 @@ async def open_on(dsn: Secret, settings: Settings, *, limits: WorkerLimits | Non
         encryption_key=key_of(settings),
         platforms=InstalledPlatforms.discover(settings.platform_values),
         clock=SystemClock(),
-        limits=limits or WorkerLimits(),
+        limits=limits
+        or WorkerLimits(runs_per_process=settings.runs_per_process, runs_per_fleet=settings.runs_per_fleet),
     )
     container.sealing_key()  # a bad key stops the start, not the first connection
     async with stores.database():

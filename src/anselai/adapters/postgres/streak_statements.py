@@ -1,7 +1,9 @@
 """How the end of a job lengthens or ends its schedule's failures in a row: parts of the statements that end jobs.
 
-A schedule has one job at a time, so those who end jobs never wait for each other's schedules. The version moves: who
-saves or plans a schedule that he read before has to read it again.
+A schedule has one job at a time, so those who end jobs never wait for each other's schedules. A planner that queues the
+next job of the same schedule in that very moment waits for the old one to end, and may make a deadlock of it: then the
+server undoes one of the two, which Database.act repeats. The version moves: who saves or plans a schedule that he read
+before has to read it again.
 """
 
 # ruff: noqa: S608  only names of columns and other statements are formatted into a statement, never a value

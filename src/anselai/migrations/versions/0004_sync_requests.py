@@ -9,6 +9,10 @@ down_revision = "0003_business"
 def upgrade() -> None:
     op.execute("ALTER TABLE sync_schedules ADD COLUMN failures_in_row integer NOT NULL DEFAULT 0")
     op.execute("""
+        CREATE INDEX ix_sync_schedules_failing ON sync_schedules (studio, platform, frequency)
+        WHERE failures_in_row > 0
+    """)
+    op.execute("""
         CREATE TABLE sync_requests (
             studio text NOT NULL,
             idempotency_key text NOT NULL,
@@ -27,4 +31,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TABLE sync_requests")
+    op.execute("DROP INDEX ix_sync_schedules_failing")
     op.execute("ALTER TABLE sync_schedules DROP COLUMN failures_in_row")

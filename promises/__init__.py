@@ -1,0 +1,1 @@
+"""The promises of the scheduler, each with the test that fails when one line of ours breaks it."""
