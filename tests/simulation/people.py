@@ -9,73 +9,62 @@ from random import Random
 
 from anselai.application.ansel import Ansel
 from anselai.domain.connection import ConnectionKey
-from anselai.domain.errors import AnselError
 from anselai.domain.frequency import Frequency
 from anselai.domain.schedule import CatchUp
-from tests.simulation.process import Process, World
-from tests.simulation.scenario import Scenario
+from tests.simulation.fleet import Fleet
 
 
 @dataclass(slots=True, kw_only=True)
 class People:
-    scenario: Scenario
-    world: World
-    keys: list[ConnectionKey]
+    fleet: Fleet
     chance: Random
 
-    async def live(self, ansel_of: Callable[[], tuple[Process, Ansel]]) -> None:
-        """Do something now and then, until it is calm. A server that was killed is there again for the next one."""
-        rate = self.scenario.dangers.changes_per_hour / 3600
-        process, ansel = ansel_of()
-        while rate and not self.world.calm:
-            is_dark = self.world.clock.loop.time() < self.world.dark_until
-            await asyncio.sleep(self.chance.expovariate(rate / 50 if is_dark else rate))
-            if process.dead:
-                process, ansel = ansel_of()
-            key = self.chance.choice(self.keys)
-            act = self.chance.choice(ACTS)
-            self.world.count("changes")
-            self.world.witness.note(process.name, act.__name__, key)
-            _ = process.start(partial(self._do, act, ansel, key))
-
-    async def _do(self, act: "Act", ansel: Ansel, key: ConnectionKey) -> None:
-        try:
-            await act(self, ansel, key)
-        except AnselError as error:
-            self.world.count(f"refused: {error.code}")
+    async def live(self) -> None:
+        """Do something now and then, until it is calm. While no daemon runs there is little to do."""
+        rate, world = self.fleet.scenario.dangers.changes_per_hour / 3600, self.fleet.world
+        while rate:
+            is_dark = self.fleet.loop.time() < world.dark_until
+            await asyncio.sleep(self.chance.expovariate(rate / 10 if is_dark else rate))
+            key, act = self.chance.choice(self.fleet.keys), self.chance.choice(ACTS)
+            self.fleet.ask(f"{act.__name__} {key}", partial(act, self, key))
 
     def a_frequency(self) -> Frequency:
         return self.chance.choice(tuple(Frequency))
 
 
-Act = Callable[[People, Ansel, ConnectionKey], Awaitable[object]]
+Act = Callable[[People, ConnectionKey, Ansel], Awaitable[object]]
 
 
-async def run_now(people: People, ansel: Ansel, key: ConnectionKey) -> None:
-    rhythm = people.chance.choice((None, *Frequency))
-    await ansel.scheduler.run_sync_now(key.platform, rhythm, studio=key.studio)
+async def run_now(people: People, key: ConnectionKey, ansel: Ansel) -> None:
+    """Often by somebody who repeats himself."""
+    rhythm, again = people.chance.choice((None, *Frequency)), people.chance.choice((None, "once", "twice"))
+    await ansel.scheduler.run_sync_now(key.platform, rhythm, idempotency_key=again, studio=key.studio)
 
 
-async def pause(people: People, ansel: Ansel, key: ConnectionKey) -> None:
+async def cancel(people: People, key: ConnectionKey, ansel: Ansel) -> None:
+    await ansel.scheduler.cancel(key.platform, people.chance.choice((None, *Frequency)), studio=key.studio)
+
+
+async def pause(people: People, key: ConnectionKey, ansel: Ansel) -> None:
     await ansel.scheduler.schedule_sync(key.platform, people.a_frequency(), enabled=False, studio=key.studio)
 
 
-async def resume(people: People, ansel: Ansel, key: ConnectionKey) -> None:
+async def resume(people: People, key: ConnectionKey, ansel: Ansel) -> None:
     for rhythm in Frequency:
         await ansel.scheduler.schedule_sync(key.platform, rhythm, enabled=True, studio=key.studio)
 
 
-async def change_cron(people: People, ansel: Ansel, key: ConnectionKey) -> None:
-    cron, zone = people.chance.choice(people.scenario.crons), people.chance.choice(people.scenario.zones)
+async def change_cron(people: People, key: ConnectionKey, ansel: Ansel) -> None:
+    cron, zone = people.chance.choice(people.fleet.scenario.crons), people.chance.choice(people.fleet.scenario.zones)
     await ansel.scheduler.schedule_sync(key.platform, people.a_frequency(), cron=cron, timezone=zone, studio=key.studio)
 
 
-async def change_catch_up(people: People, ansel: Ansel, key: ConnectionKey) -> None:
+async def change_catch_up(people: People, key: ConnectionKey, ansel: Ansel) -> None:
     catch_up = people.chance.choice(tuple(CatchUp))
     await ansel.scheduler.schedule_sync(key.platform, people.a_frequency(), catch_up=catch_up, studio=key.studio)
 
 
-async def remove_and_come_back(people: People, ansel: Ansel, key: ConnectionKey) -> None:
+async def remove_and_come_back(people: People, key: ConnectionKey, ansel: Ansel) -> None:
     await ansel.connections.remove_connection(key.platform, studio=key.studio)
     await asyncio.sleep(people.chance.choice((0.0, 1.0, 300.0)))
     await ansel.connections.save_connection(
@@ -83,16 +72,16 @@ async def remove_and_come_back(people: People, ansel: Ansel, key: ConnectionKey)
     )
 
 
-async def let_the_token_expire(people: People, ansel: Ansel, key: ConnectionKey) -> None:
-    soon = people.world.clock.now() + timedelta(seconds=people.chance.choice((-5, 100, 2000)))
+async def let_the_token_expire(people: People, key: ConnectionKey, ansel: Ansel) -> None:
+    soon = people.fleet.world.clock.now() + timedelta(seconds=people.chance.choice((-5, 100, 2000)))
     await ansel.connections.update_connection(key.platform, token_expires_at=soon, studio=key.studio)
 
 
-async def lose_the_refresh_token(people: People, ansel: Ansel, key: ConnectionKey) -> None:
+async def lose_the_refresh_token(people: People, key: ConnectionKey, ansel: Ansel) -> None:
     await ansel.connections.update_connection(key.platform, refresh_token=None, studio=key.studio)
 
 
-async def reconnect(people: People, ansel: Ansel, key: ConnectionKey) -> None:
+async def reconnect(people: People, key: ConnectionKey, ansel: Ansel) -> None:
     connected = {each.platform for each in await ansel.connections.list_connections(studio=key.studio)}
     if key.platform in connected:
         await ansel.connections.update_connection(
@@ -104,17 +93,18 @@ async def reconnect(people: People, ansel: Ansel, key: ConnectionKey) -> None:
         )
 
 
-async def refresh(people: People, ansel: Ansel, key: ConnectionKey) -> None:
+async def refresh(people: People, key: ConnectionKey, ansel: Ansel) -> None:
     await ansel.connections.refresh_token(key.platform, studio=key.studio)
 
 
-async def try_it(people: People, ansel: Ansel, key: ConnectionKey) -> None:
+async def try_it(people: People, key: ConnectionKey, ansel: Ansel) -> None:
     await ansel.connections.test_connection(key.platform, studio=key.studio)
 
 
 ACTS: tuple[Act, ...] = (
     run_now,
     run_now,
+    cancel,
     pause,
     resume,
     change_cron,

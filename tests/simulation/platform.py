@@ -26,6 +26,8 @@ class SimulatedPlatform(PlatformClient):
     world: World
     chance: Random
     tokens: int = 0
+    mood: str | None = None  # which of BAD every fetch is; without one it is a matter of chance
+    refuses_refresh: bool = False
 
     def __call__(self, config: object) -> PlatformClient:
         return self
@@ -35,8 +37,9 @@ class SimulatedPlatform(PlatformClient):
         return Verification(ok=self.chance.random() < 0.9, reason="no")
 
     async def refresh(self, key: ConnectionKey, credentials: Credentials, now: datetime) -> Credentials:
-        await self._some_time(40 if self._is_bad() else 1)
-        if self._is_bad():
+        refuses = self.refuses_refresh and not self.world.calm
+        await self._some_time(40 if refuses or self._is_bad_by_chance() else 1)
+        if refuses or self._is_bad_by_chance():
             raise self.chance.choice((AuthFailure("gone"), TransientFailure("503"), RateLimited("slow"), KeyError("x")))
         self.tokens += 1
         return Credentials(
@@ -49,14 +52,15 @@ class SimulatedPlatform(PlatformClient):
         process = process_of_task.get()
         assert isinstance(process, Process)
         job = self._job_of(process, request)
-        if not self._is_bad():
+        mood = self._mood()
+        if mood is None:
             async for batch in self._kind(request):
                 yield batch
             self._told(job, "well")
             return
         self._told(job, "badly")
         self.world.count("bad fetches")
-        steps = self.chance.choice(BAD)(self)
+        steps = BAD[mood](self)
         cursor = request.cursor
         for _ in range(self.chance.choice((0, 0, 1, 3))):  # some progress first
             cursor = _after(cursor)
@@ -83,7 +87,14 @@ class SimulatedPlatform(PlatformClient):
             records = [_metric(page)] if kind > 0.95 else []
             yield Batch(records=records, cursor=cursor, has_more=page < pages)
 
-    def _is_bad(self) -> bool:
+    def _mood(self) -> str | None:
+        if self.world.calm:
+            return None
+        if self.mood is not None:
+            return self.mood
+        return self.chance.choice(tuple(BAD)) if self._is_bad_by_chance() else None
+
+    def _is_bad_by_chance(self) -> bool:
         return not self.world.calm and self.chance.random() < self.world.dangers.bad_client
 
     def _job_of(self, process: Process, request: FetchRequest) -> SyncJob | None:
@@ -141,13 +152,16 @@ def _yielding(make: Step) -> Callable[[SimulatedPlatform], Steps]:
     return steps
 
 
-def _slow(platform: SimulatedPlatform) -> Steps:
-    async def step(process: Process) -> Step | None:
-        await asyncio.sleep(platform.chance.uniform(10, 400))
-        await process.breathe()
-        return None
+def _lasting(least: float, most: float) -> Callable[[SimulatedPlatform], Steps]:
+    def steps(platform: SimulatedPlatform) -> Steps:
+        async def step(process: Process) -> Step | None:
+            await asyncio.sleep(platform.chance.uniform(least, most))
+            await process.breathe()
+            return None
 
-    return step
+        return step
+
+    return steps
 
 
 def _hanging(platform: SimulatedPlatform) -> Steps:
@@ -181,20 +195,20 @@ def _rate_limit(chance: Random) -> RateLimited:
     return RateLimited("slow down", None if seconds is None else timedelta(seconds=seconds))
 
 
-BAD: tuple[Callable[[SimulatedPlatform], Steps], ...] = (
-    _raising(lambda _: TransientFailure("503")),
-    _raising(lambda _: TransientFailure("504")),
-    _raising(_rate_limit),
-    _raising(lambda _: AuthFailure("401")),
-    _raising(lambda _: PermanentFailure("400")),
-    _raising(lambda _: ZeroDivisionError("a bug")),
-    _raising(lambda _: TimeoutError()),
-    _raising(lambda _: asyncio.CancelledError()),  # of some library inside the client
-    _yielding(lambda _: cast("Any", "nonsense")),
-    _yielding(lambda _: Batch(cursor=cast("Any", 7))),
-    _yielding(lambda _: Batch(records=cast("Any", [7]))),
-    _yielding(lambda cursor: Batch(cursor=cursor, has_more=True)),  # stands still
-    _slow,
-    _hanging,
-    _stubborn,
-)
+BAD: dict[str, Callable[[SimulatedPlatform], Steps]] = {
+    "busy": _lasting(5, 50),
+    "slow": _lasting(50, 400),
+    "hangs": _hanging,
+    "ignores cancellation": _stubborn,
+    "stands still": _yielding(lambda cursor: Batch(cursor=cursor, has_more=True)),
+    "is away": _raising(lambda _: TransientFailure("503")),
+    "limits the rate": _raising(_rate_limit),
+    "refuses the token": _raising(lambda _: AuthFailure("401")),
+    "refuses the request": _raising(lambda _: PermanentFailure("400")),
+    "has a bug": _raising(lambda _: ZeroDivisionError("a bug")),
+    "times out": _raising(lambda _: TimeoutError()),
+    "cancels itself": _raising(lambda _: asyncio.CancelledError()),  # some library inside the client
+    "yields nonsense": _yielding(lambda _: cast("Any", "nonsense")),
+    "yields a cursor that is no text": _yielding(lambda _: Batch(cursor=cast("Any", 7))),
+    "yields records that are none": _yielding(lambda _: Batch(records=cast("Any", [7]))),
+}

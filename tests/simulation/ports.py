@@ -1,12 +1,15 @@
 """The ports as a simulated process has them: slow, sometimes away, and places where a process can die."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from anselai.domain.errors import StoreUnavailable
+from anselai.domain.claim_limits import ClaimLimits
+from anselai.domain.errors import IdempotencyKeyReused, StoreUnavailable
+from anselai.domain.ports.schedules import PlannedSlot
 from tests.simulation.process import Process, World
 
 _read_at: ContextVar[datetime | None] = ContextVar("anselai_simulated_reading", default=None)
@@ -91,10 +94,10 @@ async def _unreachable(world: World, chance: Callable[[], float]) -> None:
 # Each adapter's method runs through without awaiting anything, so what is noted around it is noted in the same instant.
 
 
-async def _claim(process: Process, method: Any, *args: Any) -> Any:
-    claimed = await method(*args)
+async def _claim(process: Process, method: Any, worker: UUID, limit: int, lease: Any, limits: ClaimLimits) -> Any:
+    claimed = await method(worker, limit, lease, limits)
     for each in claimed:
-        process.world.witness.claimed(process.name, each.job)
+        process.world.witness.claimed(process.name, each.job, limits)
         process.world.witness.note(process.name, "claim", each.job.id)
     process.world.counts["attempts"] = process.world.counts.get("attempts", 0) + len(claimed)
     return claimed
@@ -140,12 +143,29 @@ async def _due(process: Process, method: Any, *args: Any) -> Any:
     return answer
 
 
-async def _commit(process: Process, method: Any, *args: Any) -> Any:
-    process.world.witness.read_at = _read_at.get()
+async def _commit(process: Process, method: Any, planned: Sequence[PlannedSlot]) -> Any:
+    schedules, witness = process.world.store.schedules, process.world.witness
+    seen = [each.plan.schedule for each in planned]
+    as_they_are = sum(schedules.get((each.key, each.frequency)) == each for each in seen)
+    witness.read_at = _read_at.get()
     try:
-        return await method(*args)
+        held = await method(planned)
     finally:
-        process.world.witness.read_at = None
+        witness.read_at = None
+    if held != as_they_are:
+        witness.accuse(f"{held} plans of {process.name} held, but {as_they_are} were of schedules as they are")
+    return held
+
+
+async def _enqueue(process: Process, method: Any, job_id: UUID, *request: Any) -> Any:
+    witness, jobs = process.world.witness, process.world.store.jobs
+    try:
+        queued = await method(job_id, *request)
+    except IdempotencyKeyReused:
+        witness.requested(jobs, None, *request)
+        raise
+    witness.requested(jobs, queued.job.id, *request)
+    return queued
 
 
 _WITNESSED: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -156,4 +176,5 @@ _WITNESSED: dict[str, Callable[..., Awaitable[Any]]] = {
     "due": _due,
     "due_of": _due,
     "commit": _commit,
+    "enqueue": _enqueue,
 }

@@ -13,7 +13,8 @@ from anselai.domain.errors import StoreUnavailable
 from tests.fakes import SequentialIds
 from tests.simulation.scenario import Dangers
 from tests.simulation.virtual_time import SkewedClock, StoreClock, TaskGroupOfAProcess, process_of_task
-from tests.simulation.witness import WatchedStore, Witness
+from tests.simulation.watched import WatchedStore
+from tests.simulation.witness import Witness
 
 
 class TroubleKind(StrEnum):

@@ -96,6 +96,8 @@ def scenario(seed: int, *, size: float = 1.0) -> Scenario:
             cancel_grace=timedelta(seconds=chance.choice((1, 5))),
             stop_grace=timedelta(seconds=chance.choice((1, 20))),
             idle_poll=timedelta(seconds=chance.choice((1, 5, 30, 30)) if dense else 30),
+            runs_per_fleet={} if dangers == Dangers() else {"google": chance.choice((2, 20, 1000))},
+            runs_per_process={} if dangers == Dangers() else {"meta": chance.choice((1, 20, 1000))},
         ),
         dangers=dangers,
     )

@@ -1,10 +1,11 @@
-"""What the witness keeps: the stretches of a schedule's life, and what happened to each job."""
+"""What the witness keeps: the stretches of a schedule's life, what happened to each job, and what people were told."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from anselai.adapters.memory.store import Rhythm
+from anselai.domain.frequency import Frequency
 from anselai.domain.ports.sync_log import LogEntry
 from anselai.domain.sync_job import SyncJob
 
@@ -41,3 +42,12 @@ class Story:
     fetches: dict[int, str] = field(default_factory=dict)  # by fence: how the last fetch of that attempt ended
     rate_limited_until: datetime | None = None
     job: SyncJob | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What somebody asked for with an idempotency key, and the job that he was given."""
+
+    request: tuple[str, Frequency | None]
+    job_id: UUID
+    at: datetime

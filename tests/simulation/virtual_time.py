@@ -1,15 +1,14 @@
 """An event loop whose time is made up: when nothing is ready it jumps to the next timer. The same run, every time."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from anselai.domain.ports.clock import Clock
-
-T = TypeVar("T")
 
 
 class Deadlock(Exception):
@@ -69,12 +68,17 @@ def _noted_task(
     return task
 
 
-def run_virtually(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
-    """Run the coroutine on a loop of its own, from second 0."""
+@contextmanager
+def virtual_loop() -> Iterator[VirtualLoop]:
+    """A loop at second 0. At the end nothing is left that waits in it."""
     loop = VirtualLoop()
     try:
-        return loop.run_until_complete(main(loop))
+        yield loop
     finally:
+        while left := asyncio.all_tasks(loop):
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.wait(left, timeout=1000))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 

@@ -1,30 +1,27 @@
 """Sees every change of the store as it happens, and knows which may not be."""
 
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from anselai.adapters.memory.log_book import LogBook
 from anselai.adapters.memory.store import MemoryStore, Rhythm
-from anselai.domain import retry
+from anselai.domain.claim_limits import ClaimLimits
 from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection
-from anselai.domain.errors import LeaseLost
+from anselai.domain.failure_streak import DISABLE_AFTER
+from anselai.domain.frequency import Frequency
+from anselai.domain.idempotency import KEY_HOLDS
 from anselai.domain.ports.sync_log import LogEntry
-from anselai.domain.schedule import CATCH_UP_LIMIT, CatchUp, SyncSchedule
+from anselai.domain.schedule import CatchUp, SyncSchedule
 from anselai.domain.sync_job import AttemptResult, JobLease, JobState, Outcome, SyncJob
-from tests.simulation.stories import Era, Story
-from tests.simulation.timetable import RememberingTimetable
+from tests.simulation import faults
+from tests.simulation.stories import Era, Request, Story
 from tests.simulation.virtual_time import StoreClock
 
 FINAL = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STALLED, Outcome.CANCELLED})
 UNRUN = frozenset({Outcome.OVERLAPPED, Outcome.MISSED, Outcome.COALESCED, Outcome.PAUSED})
-LEGAL = {
-    JobState.QUEUED: {JobState.QUEUED, JobState.RUNNING, JobState.CANCELLED},
-    JobState.RUNNING: {*JobState},
-}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +38,9 @@ class Witness:
     last_active_at: dict[Rhythm, datetime] = field(default_factory=dict)
     last_paused_at: dict[Rhythm, datetime] = field(default_factory=dict)
     last_expired_at: dict[ConnectionKey, datetime] = field(default_factory=dict)
+    running: Counter[str] = field(default_factory=Counter)  # jobs, by platform
+    streaks: dict[Rhythm, int] = field(default_factory=dict)  # what the next change of a schedule has to tell
+    requests: dict[tuple[str, str], Request] = field(default_factory=dict)
     read_at: datetime | None = None  # when the plans that are being committed were read
 
     def note(self, who: str, what: str, about: Any = None) -> None:
@@ -65,10 +65,16 @@ class Witness:
             era = Era(rhythm=rhythm, cron=new.cron, timezone=new.timezone, first=new.next_slot_at, began_at=now)
             self.eras.append(era)
             self.current[rhythm] = era
+        known = self.streaks.pop(rhythm, None)
+        if known is not None and new.failures_in_row != known:
+            self.accuse(f"{rhythm}: {new.failures_in_row} runs failed in a row, and it should be {known}")
+        if new.enabled and new.failures_in_row >= DISABLE_AFTER:
+            self.accuse(f"{rhythm}: still on after {new.failures_in_row} runs failed in a row")
         if not new.enabled or (old is not None and not old.enabled):
             self.last_paused_at[rhythm] = now
 
     def schedule_dropped(self, old: SyncSchedule | None, rhythm: Rhythm, why: str) -> None:
+        self.streaks.pop(rhythm, None)
         era = self.current.pop(rhythm, None)
         if era is not None and old is not None:
             era.ended_at, era.ended_by, era.planned_to = self.clock.now(), why, old.next_slot_at
@@ -83,8 +89,9 @@ class Witness:
             return
         story = self.stories[new.id]
         story.job = new
-        for fault in _faults(story, old, new, now):
+        for fault in faults.of_change(story, old, new, now):
             self.accuse(f"job {new.id.int & 0xFFFFFF}: {fault}")
+        self.running[new.key.platform] += (new.state is JobState.RUNNING) - (old.state is JobState.RUNNING)
         if new.state is not JobState.RUNNING:
             story.holder = None
         elif old.state is JobState.QUEUED:
@@ -105,25 +112,22 @@ class Witness:
                 self.accuse(f"{rhythm}: the slot {new.slot_at} became a job twice")
             else:
                 era.jobs[new.slot_at] = new.id
-                self._caught_up(store.schedules[rhythm], new.slot_at)
+                self._slot_runs(store, rhythm, new.slot_at)
         self.stories[new.id] = Story(era=era, slot_at=new.slot_at, job=new)
 
-    def _caught_up(self, schedule: SyncSchedule, slot: datetime) -> None:
-        """A slot that runs late does so as its schedule wants it, seen from when its plan was read."""
-        read_at, later = self.read_at or self.clock.now(), 0
-        while slot <= read_at and later <= CATCH_UP_LIMIT:
-            slot = RememberingTimetable().next_after(schedule.frequency, schedule.cron, schedule.timezone, slot)
-            later += 1
-        if later > (CATCH_UP_LIMIT if schedule.catch_up is CatchUp.ALL else 1):
-            self.accuse(
-                f"{schedule.key} {schedule.frequency}: {later} slots behind, and run in spite of {schedule.catch_up}"
-            )
+    def _slot_runs(self, store: MemoryStore, rhythm: Rhythm, slot: datetime) -> None:
+        read_at, known = self.read_at or self.clock.now(), self.last_expired_at.get(rhythm[0])
+        for fault in faults.of_run(store.schedules[rhythm], slot, read_at):
+            self.accuse(f"{rhythm}: {slot} is {fault}")
+        if store.connections[rhythm[0]].status is ConnectionStatus.EXPIRED and known is not None and known < read_at:
+            self.accuse(f"{rhythm}: {slot} is run although its connection has expired")
 
     # The log
 
     def row_added(self, store: MemoryStore, row: LogEntry) -> None:
         if row.job_id is not None:
             self._attempt_row(row)
+            self._streak(store.schedules.get(_rhythm_of(row)), row)
         elif row.outcome in UNRUN:
             self._slots_row(store, row)
 
@@ -138,10 +142,17 @@ class Witness:
         if row.outcome is Outcome.RETRYING and row.error_class == "rate_limited" and story.job is not None:
             story.rate_limited_until = story.job.run_after
         if row.outcome is Outcome.RETRYING and story.job is not None:
-            wait = story.job.run_after - row.logged_at
-            longest = retry.LONGEST_RATE_LIMIT if row.error_class == "rate_limited" else retry.LONGEST_DELAY
-            if not timedelta() <= wait <= longest:
-                self.accuse(f"job {row.job_id.int & 0xFFFFFF}: waits {wait} after {row.error_class}")
+            for fault in faults.of_retry(story.job, row):
+                self.accuse(f"job {row.job_id.int & 0xFFFFFF}: {fault}")
+
+    def _streak(self, schedule: SyncSchedule | None, row: LogEntry) -> None:
+        """A run that succeeded or failed for good: how many in a row failed, the schedule has to tell next."""
+        if schedule is None:
+            return
+        if row.outcome is Outcome.SUCCEEDED:
+            self.streaks[schedule.key, schedule.frequency] = 0
+        elif row.outcome in (Outcome.FAILED, Outcome.STALLED) and row.error_class != "auth":
+            self.streaks[schedule.key, schedule.frequency] = schedule.failures_in_row + 1
 
     def _slots_row(self, store: MemoryStore, row: LogEntry) -> None:
         rhythm = _rhythm_of(row)
@@ -157,7 +168,13 @@ class Witness:
             was_changed = "was changed" in (row.message or "")
             if not was_changed and not any(each is not None and each >= since for each in known):
                 self.accuse(f"{rhythm}: {row.slot_at} is told as paused, but nothing was")
-        if row.outcome is Outcome.OVERLAPPED and rhythm not in store.active and row.slot_at not in era.jobs:
+        for fault in faults.of_catching_up(schedule, row):
+            self.accuse(f"{rhythm}: {row.slot_at} is {fault}")
+        active = store.jobs[store.active[rhythm]] if rhythm in store.active else None
+        could_wait = active is not None and active.created_at < since and schedule.catch_up is CatchUp.ALL
+        if row.outcome is Outcome.OVERLAPPED and could_wait:
+            self.accuse(f"{rhythm}: {row.slot_at} is told as overlapped although it could wait for its turn")
+        if row.outcome is Outcome.OVERLAPPED and active is None and row.slot_at not in era.jobs:
             ended = self.last_active_at.get(rhythm)
             if (rhythm, row.slot_at) in store.slots:
                 self.accuse(f"{rhythm}: {row.slot_at} is told as overlapped, but it had its run in an earlier life")
@@ -166,8 +183,11 @@ class Witness:
 
     # What daemons do with their leases
 
-    def claimed(self, who: str, job: SyncJob) -> None:
+    def claimed(self, who: str, job: SyncJob, limits: ClaimLimits) -> None:
+        platform = job.key.platform
         self.stories[job.id].holder = (job.fence, who)
+        if self.running[platform] > limits.fleet.get(platform, self.running[platform]):
+            self.accuse(f"{self.running[platform]} runs of {platform} at once")
 
     def wrote(self, who: str, lease: JobLease, what: str) -> None:
         """A fenced write was accepted: it has to be by whoever holds the job now."""
@@ -183,6 +203,29 @@ class Witness:
         if result.outcome is Outcome.SUCCEEDED and ending != "well":
             self.accuse(f"job {result.lease.job_id.int & 0xFFFFFF}: a success although its fetch ended {ending}")
 
+    # What people are told
+
+    def requested(
+        self,
+        jobs: Mapping[UUID, SyncJob],
+        given: UUID | None,
+        key: ConnectionKey,
+        frequency: Frequency | None,
+        idempotency_key: str | None,
+    ) -> None:
+        """Somebody asked for a run and was given this job, or heard that his idempotency key is another request's."""
+        if idempotency_key is None:
+            return
+        now, request = self.clock.now(), (key.platform, frequency)
+        known = self.requests.get((key.studio, idempotency_key))
+        if known is None or now - known.at >= KEY_HOLDS or known.job_id not in jobs:
+            if given is None:
+                self.accuse(f"{key}: the idempotency key is refused, and nobody used it")
+            else:
+                self.requests[key.studio, idempotency_key] = Request(request=request, job_id=given, at=now)
+        elif given != (known.job_id if known.request == request else None):
+            self.accuse(f"{key}: for {request} the job {given} was given, and {known} with the same key before")
+
     def cursor_differs(self, who: str, job: SyncJob, asked: str | None) -> None:
         self.accuse(f"job {job.id.int & 0xFFFFFF}: {who} fetched from cursor {asked}, stored is {job.cursor}")
 
@@ -190,75 +233,7 @@ class Witness:
         self.stories[job_id].fetches[fence] = ending
 
 
-def _faults(story: Story, old: SyncJob, new: SyncJob, now: datetime) -> Iterator[str]:
-    """What is wrong with this change of a job."""
-    if new.state not in LEGAL.get(old.state, set()):
-        yield f"{old.state} became {new.state}"
-    if (new.fence, new.records) != (max(new.fence, old.fence), max(new.records, old.records)):
-        yield "its fence or its records went back"
-    if new.cursor != old.cursor and old.state is not JobState.RUNNING:
-        yield "its cursor moved while nobody ran it"
-    if new.failures > retry.ATTEMPTS or new.partial_failures > retry.ATTEMPTS_WITH_PROGRESS:
-        yield "more failures than its budget"
-    match old.state, new.state:
-        case JobState.QUEUED, JobState.RUNNING:
-            yield from _faults_of_claim(old, new, now)
-        case JobState.QUEUED, JobState.QUEUED:
-            limit = story.rate_limited_until
-            if limit is not None and new.run_after < min(old.run_after, limit):
-                yield "brought forward although a rate limit made it wait"
-        case JobState.RUNNING, JobState.QUEUED | JobState.FAILED:
-            if new.last_error_code == LeaseLost.code and (old.lease_expires_at or now) > now:
-                yield "taken back although its lease lives"
-
-
-def _faults_of_claim(old: SyncJob, new: SyncJob, now: datetime) -> Iterator[str]:
-    if old.run_after > now:
-        yield f"claimed before its time {old.run_after}"
-    if (new.fence, new.attempt) != (old.fence + 1, old.attempt + 1):
-        yield "a claim without a new fence or attempt"
-
-
 def _rhythm_of(row: LogEntry) -> Rhythm:
     assert row.platform is not None
     assert row.frequency is not None
     return ConnectionKey(row.studio, row.platform), row.frequency
-
-
-class WatchedLog(LogBook):
-    """The log, with somebody who reads each row as it is written."""
-
-    witness: Witness
-    store: MemoryStore
-
-    def add(self, row: LogEntry) -> int:
-        self.witness.row_added(self.store, row)
-        return super().add(row)
-
-
-class WatchedConnections(dict[ConnectionKey, PlatformConnection]):
-    """The connections, with somebody who sees when one expires and when it comes back."""
-
-    witness: Witness
-
-    def __setitem__(self, key: ConnectionKey, connection: PlatformConnection) -> None:
-        self.witness.connection_put(self.get(key), connection)
-        super().__setitem__(key, connection)
-
-
-class WatchedStore(MemoryStore):
-    """The store, with somebody who looks on."""
-
-    witness: Witness
-
-    def put_schedule(self, schedule: SyncSchedule) -> SyncSchedule:
-        self.witness.schedule_put(self.schedules.get((schedule.key, schedule.frequency)), schedule)
-        return super().put_schedule(schedule)
-
-    def drop_schedule(self, rhythm: Rhythm) -> None:
-        self.witness.schedule_dropped(self.schedules.get(rhythm), rhythm, "removed")
-        super().drop_schedule(rhythm)
-
-    def put_job(self, job: SyncJob) -> SyncJob:
-        self.witness.job_put(self, self.jobs.get(job.id), job)
-        return super().put_job(job)
