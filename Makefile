@@ -36,7 +36,7 @@ bench: $(TOOLS) bench/.venv/.installed ## Measures AnselAI beside its peers.
 	@exec $(BIN)/python -m bench
 
 simulate: $(TOOLS) ## A million slots of a fleet in made-up time; SLOTS=… for another size, SEED=… for the same again.
-	@exec $(BIN)/python -m tests.simulation --slots $(or $(SLOTS),1000000) $(if $(SEED),--seed $(SEED))
+	@exec $(BIN)/python -m tests.simulation --slots $(or $(SLOTS),1000000) --processes 2 --stories 300 $(if $(SEED),--seed $(SEED))
 
 chaos: $(TOOLS) ## Kills daemons and the database again and again, and judges what became of every slot.
 	@exec $(BIN)/python -m chaos

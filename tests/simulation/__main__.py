@@ -1,4 +1,7 @@
-"""`python -m tests.simulation --slots 1000000 [--seed N]`: simulated runs, one seed after another."""
+"""`python -m tests.simulation --slots 1000000 [--seed N]`: simulated runs, one seed after another.
+
+With `--stories N` Hypothesis then looks for so many stories in which a promise breaks, and prints how to see one again.
+"""
 
 # ruff: noqa: T201
 
@@ -10,6 +13,10 @@ from collections.abc import Iterator
 from itertools import count
 from multiprocessing import Pool
 
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.simulation.machine import FleetMachine
 from tests.simulation.promises import Verdict
 from tests.simulation.scenario import scenario
 from tests.simulation.simulation import simulate
@@ -21,6 +28,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--processes", type=int, default=1, help="how many runs go at once")
     parser.add_argument("--only", action="store_true", help="run that one seed, and print what it did")
+    parser.add_argument("--stories", type=int, default=0, help="how many stories Hypothesis tells afterwards")
     parser.add_argument("--keep-going", action="store_true", help="go on after a broken promise")
     arguments = parser.parse_args()
     seed, slots, broken = arguments.seed, 0, 0
@@ -44,7 +52,23 @@ def main() -> int:
     print(_line(seed, slots, counts, time.monotonic() - began))
     print("fates:", ", ".join(f"{number} {fate}" for fate, number in fates.most_common()))
     print("events:", ", ".join(f"{number} {what}" for what, number in sorted(counts.items())))
+    if arguments.stories and not broken:
+        _tell_stories(arguments.stories)
     return 1 if broken else 0
+
+
+def _tell_stories(number: int) -> None:
+    """Raises what a broken promise raises, after Hypothesis has printed the shortest story of it."""
+    stories = settings(
+        max_examples=number,
+        stateful_step_count=50,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(FleetMachine, settings=stories)
+    print(f"stories: {number}, and no promise was broken")
 
 
 def _runs(first: int, processes: int) -> Iterator[Verdict]:

@@ -77,9 +77,15 @@ class Fleet:
         witness = Witness(clock=clock)
         log = WatchedLog()
         studios = [f"studio-{number}" for number in range(scenario.studios)]
-        wakeups = LossyWakeups(scenario.chance("wakeups"), scenario.dangers.lost_wakeup)
         connections = WatchedConnections()
-        store = WatchedStore(clock=clock, studios=studios, connections=connections, log=log, wakeups=wakeups)
+        store = WatchedStore(
+            clock=clock,
+            studios=studios,
+            connections=connections,
+            log=log,
+            wakeups=LossyWakeups(scenario.chance("wakeups"), scenario.dangers.lost_wakeup),
+            cancellations=LossyWakeups(scenario.chance("cancellations"), scenario.dangers.lost_wakeup),
+        )
         store.witness = log.witness = connections.witness = witness
         log.store = store
         self.world = World(store=store, witness=witness, clock=clock, ids=SequentialIds(), dangers=scenario.dangers)
@@ -163,13 +169,17 @@ class Fleet:
             member.process.armed.clear()
 
     async def drain(self, cutoff: datetime) -> bool:
-        """Until every slot up to the cut has its fate. Schedules that are past it are switched off."""
+        """Until every slot up to the cut has its fate, and whoever asked for something has his answer.
+
+        Schedules that are past the cut are switched off.
+        """
         store, end = self.world.store, self.world.clock.now() + DRAINS_WITHIN
         while self.world.clock.now() < end and not self.world.witness.broken:
             for schedule in list(store.schedules.values()):
                 if schedule.enabled and schedule.next_slot_at > cutoff:
                     store.put_schedule(replace(schedule, enabled=False, version=schedule.version + 1))
-            if not store.active and all(each.next_slot_at > cutoff for each in store.schedules.values()):
+            is_settled = not store.active and all(each.next_slot_at > cutoff for each in store.schedules.values())
+            if is_settled and (self.server is None or not self.server.process.tasks):
                 return True
             await asyncio.sleep(10)
         return False

@@ -30,31 +30,19 @@ class Port:
 
 
 def _fragile(process: Process, name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    world, dangers, chance = process.world, process.world.dangers, process.chance.random
+    world, chance = process.world, process.chance.random
     witnessed = _WITNESSED.get(name)
 
     async def call(*args: Any) -> Any:
         pace = 1.0 if world.calm else chance()
-        danger = 1.0 if world.calm or name in ("wait_for_work", "wait_for_cancellation") else chance()
-        trouble = process.armed.pop(name, None) if process.armed else None
+        trouble = process.trouble_at(name)
         await _arrive(process, pace)
         if trouble is not None and not trouble.done:
             await process.suffer(trouble)
-        if danger < dangers.crash / 2:
-            process.kill()
         process.check()
-        if dangers.crash <= danger < dangers.crash + dangers.refused:
-            world.count("refused")
-            raise StoreUnavailable
         answer = await method(*args) if witnessed is None else await witnessed(process, method, *args)
         if trouble is not None and trouble.done:
             await process.suffer(trouble)
-        if danger < dangers.crash:
-            process.kill()
-            process.check()
-        if danger < dangers.crash + dangers.refused + dangers.lost_answer:
-            world.count("lost answers")
-            raise StoreUnavailable
         await _return(process, pace)
         return answer
 

@@ -16,6 +16,8 @@ from tests.simulation.virtual_time import SkewedClock, StoreClock, TaskGroupOfAP
 from tests.simulation.watched import WatchedStore
 from tests.simulation.witness import Witness
 
+WAITS = ("wait_for_work", "wait_for_cancellation")  # calls that end by themselves, and may do so for no reason
+
 
 class TroubleKind(StrEnum):
     KILLED = "killed"
@@ -33,7 +35,7 @@ class Trouble:
 
     kind: TroubleKind
     done: bool
-    seconds: float
+    seconds: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,7 +131,24 @@ class Process(TaskGroupOfAProcess):
             await self.awake.wait()
             await asyncio.sleep(self.chance.random() * 0.01)
 
-    async def suffer(self, trouble: "Trouble") -> None:
+    def trouble_at(self, call: str) -> Trouble | None:
+        """What this call of a port meets: what was made ready for it, or what chance has for it."""
+        if call in self.armed:
+            return self.armed.pop(call)
+        if self.world.calm or call in WAITS:
+            return None
+        dangers, danger = self.world.dangers, self.chance.random()
+        if danger < dangers.crash:
+            return Trouble(TroubleKind.KILLED, done=danger < dangers.crash / 2)
+        danger -= dangers.crash
+        if danger < dangers.refused + dangers.lost_answer:
+            return Trouble(TroubleKind.UNAVAILABLE, done=danger >= dangers.refused)
+        danger -= dangers.refused + dangers.lost_answer
+        if danger < dangers.frozen:
+            return Trouble(TroubleKind.FROZEN, done=danger < dangers.frozen / 2, seconds=self.chance.uniform(0, 100))
+        return None
+
+    async def suffer(self, trouble: Trouble) -> None:
         self.world.witness.note(self.name, f"{trouble}")
         match trouble.kind:
             case TroubleKind.KILLED:
@@ -141,4 +160,5 @@ class Process(TaskGroupOfAProcess):
             case TroubleKind.SLOW:
                 await asyncio.sleep(trouble.seconds)
             case TroubleKind.UNAVAILABLE:
+                self.world.count("lost answers" if trouble.done else "refused")
                 raise StoreUnavailable

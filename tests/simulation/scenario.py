@@ -38,6 +38,7 @@ class Dangers:
     """How much goes wrong. Rates are per call of a port (or per fetch), unless they say otherwise."""
 
     crash: float = 0.0
+    frozen: float = 0.0
     lost_answer: float = 0.0
     refused: float = 0.0
     slow_call: float = 0.0  # a call that takes up to `slowest_call` seconds
@@ -114,6 +115,7 @@ def _dangers(chance: Random, *, dense: bool) -> Dangers:
     longest_blackout = 6 if dense else 24 * 9
     return Dangers(
         crash=rate(0.003),
+        frozen=rate(0.001),
         lost_answer=rate(0.01),
         refused=rate(0.01),
         slow_call=chance.choice((0.0, 0.1, 0.5)),

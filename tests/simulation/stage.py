@@ -21,7 +21,8 @@ CRONS = {"dense": DENSE, "mixed": DENSE + NATURAL}
 WEATHER = {
     "still": Dangers(changes_per_hour=1),  # nothing goes wrong but what a rule does
     "stormy": Dangers(
-        crash=0.001,
+        crash=0.002,
+        frozen=0.004,
         lost_answer=0.005,
         refused=0.005,
         slow_call=0.2,
