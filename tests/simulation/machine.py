@@ -25,7 +25,7 @@ from tests.simulation.stage import LEASE, Stage
 
 STUDIO = "studio-0"
 
-waits = st.sampled_from((0.01, 0.3, 1.0, 5.0, LEASE + 1, 61.0, 95.0, 200.0))  # seconds
+waits = st.sampled_from((0.01, 0.3, 5.0, LEASE + 1, 75.0))  # seconds
 platforms = st.sampled_from([info.name for info in PLATFORMS])
 frequencies = st.sampled_from(Frequency)
 places = st.integers(0, 2)
@@ -33,7 +33,7 @@ skews = st.sampled_from((0.0, 0.2, -0.2, 4.0, -4.0, 300.0, -300.0))
 spells = st.sampled_from((LEASE + 1, 3 * LEASE, LEASE / 2))
 troubles = st.builds(Trouble, kind=st.sampled_from(TroubleKind), done=st.booleans(), seconds=spells)
 calls_of_daemons = st.sampled_from(("finish", "store", "renew", "claim", "commit", "reclaim"))
-calls_of_servers = st.sampled_from(("commit", "save", "remove", "enqueue", "cancel", "add", "replace"))
+calls_of_servers = st.sampled_from(("save", "remove", "commit", "enqueue", "add"))
 
 
 def happening(**given: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:

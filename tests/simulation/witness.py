@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -61,7 +61,12 @@ class Witness:
             if new.next_slot_at < old.next_slot_at:
                 self.accuse(f"the next slot of {rhythm} went back by itself: {old.next_slot_at} -> {new.next_slot_at}")
         else:
+            dropped = self.current.get(rhythm)
             self.schedule_dropped(old, rhythm, "another cron")
+            if dropped is not None and old is not None and new.next_slot_at == old.next_slot_at <= now:
+                dropped.ended_at = (
+                    new.next_slot_at - timedelta.resolution
+                )  # both crons name this slot: it is the new one's
             era = Era(rhythm=rhythm, cron=new.cron, timezone=new.timezone, first=new.next_slot_at, began_at=now)
             self.eras.append(era)
             self.current[rhythm] = era
