@@ -33,11 +33,14 @@ class RunWatch:
         renew_at = self.clock.monotonic() + renew_every * random.random()  # noqa: S311
         while True:
             await asyncio.sleep(min(LOOK_EVERY, renew_every))
-            self._hold_to_limits()
-            if self.clock.monotonic() >= renew_at:
-                with suppress(AnselError):
-                    await self._renew()
-                    renew_at = self.clock.monotonic() + renew_every
+            try:
+                self._hold_to_limits()
+                if self.clock.monotonic() >= renew_at:
+                    with suppress(AnselError):
+                        await self._renew()
+                        renew_at = self.clock.monotonic() + renew_every
+            except Exception:
+                log.exception("The watch over running syncs met something unforeseen and goes on.")
 
     async def heed(self) -> None:
         """Let runs that somebody cancelled end now, for ever; without a notification the next renewal tells."""
