@@ -12,7 +12,7 @@ import pytest
 from anselai.application.ansel import Ansel
 from anselai.container import open_in_memory
 from anselai.domain.connection import ConnectionKey, ConnectionStatus
-from anselai.domain.errors import AuthFailure, PermanentFailure, RateLimited, TransientFailure
+from anselai.domain.errors import AuthFailure, PermanentFailure, RateLimited, TransientFailure, UnknownPlatform
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.jobs import SyncJobs
 from anselai.domain.ports.platform_client import Batch, FetchRequest
@@ -346,6 +346,20 @@ async def test_a_platform_that_was_uninstalled_fails_its_jobs_and_says_so(clock:
         await ansel.worker.drain()
         [row] = await rows(ansel)
     assert (row.outcome, row.error_code) == (Outcome.FAILED, "UNKNOWN_PLATFORM")
+
+
+async def test_a_connection_whose_platform_was_uninstalled_can_be_paused_resumed_and_cancelled(
+    clock: FakeClock, flickr: Flickr
+) -> None:
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await ansel.connections.save_connection("flickr", access_token="token")
+        await ansel.scheduler.run_sync_now("flickr")
+        ansel.worker.runner.platforms.clients.clear()  # type: ignore[attr-defined]
+        assert len(await ansel.scheduler.cancel("flickr")) == 1
+        assert all(each.changed for each in await ansel.scheduler.pause("flickr"))
+        assert all(each.changed for each in await ansel.scheduler.resume("flickr"))
+        with pytest.raises(UnknownPlatform):
+            await ansel.scheduler.pause("nothing")
 
 
 async def test_a_job_that_comes_back_to_the_same_worker_ends_the_run_that_lost_its_lease(

@@ -71,7 +71,7 @@ class SyncScheduler:
         for first. Raises ConnectionNotFound, ConnectionChanged,
         InvalidInput.
         """
-        self.platforms.get(platform)
+        await self._check_known(platform, studio)
         key, rhythm = ConnectionKey(studio, platform), _frequency(frequency)
         await self.schedules.get(key, rhythm)
 
@@ -146,7 +146,7 @@ class SyncScheduler:
         A run that is under way can write nothing from then on, and its client is cancelled within about a second.
         Schedules stay as they are. Raises ConnectionNotFound.
         """
-        self.platforms.get(platform)
+        await self._check_known(platform, studio)
         rhythm = None if frequency is None else _frequency(frequency)
         return tuple(JobView.of(job) for job in await self.jobs.cancel(ConnectionKey(studio, platform), rhythm))
 
@@ -253,10 +253,17 @@ class SyncScheduler:
         )
         return await read_page(self.sync_log, query, cursor)
 
+    async def _check_known(self, platform: str, studio: str) -> None:
+        """Raises UnknownPlatform, but not for a connection whose plug-in is gone: that can be paused and cancelled."""
+        if all(each.name != platform for each in self.platforms.all()):
+            connected = await self.connections.list(studio)
+            if all(each.key.platform != platform for each in connected):
+                self.platforms.get(platform)
+
     async def _switch(
         self, platform: str, frequency: Frequency | str | None, studio: str, *, on: bool
     ) -> Sequence[SwitchedSchedule]:
-        self.platforms.get(platform)
+        await self._check_known(platform, studio)
         switched: list[SwitchedSchedule] = []
         for rhythm in tuple(Frequency) if frequency is None else (_frequency(frequency),):
             stored = await self.schedules.get(ConnectionKey(studio, platform), rhythm)
