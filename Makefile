@@ -14,7 +14,7 @@ TOOLS := $(VENV)/.installed-dev
 CHROMIUM := $(VENV)/chromium/chromium
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal $(ARGS)
 
-.PHONY: help serve test check bench simulate chaos promises lock wheel clean
+.PHONY: help serve test check bench rotation simulate chaos refreshes requests promises audit lock wheel clean
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -38,23 +38,36 @@ bench: $(TOOLS) bench/.venv/.installed ## Measures AnselAI beside its peers.
 simulate: $(TOOLS) ## A million slots of a fleet in made-up time; SLOTS=… for another size, SEED=… for the same again.
 	@exec $(BIN)/python -m tests.simulation --slots $(or $(SLOTS),1000000) --processes 2 --stories 300 $(if $(SEED),--seed $(SEED))
 
+rotation: $(TOOLS) ## Rotates the key of a million connections while others read and refresh; ROWS=… for another size.
+	@exec $(BIN)/python -m bench.rotation --rows $(or $(ROWS),1000000)
+
 chaos: $(TOOLS) ## Kills daemons and the database again and again, and judges what became of every slot.
 	@exec $(BIN)/python -m chaos
 
-promises: $(TOOLS) ## Breaks what the scheduler promises, one line at a time, and sees a test notice each.
+refreshes: $(TOOLS) ## 100,000 token refreshes that are fought over, by processes that are killed; REFRESHES=… for others.
+	@exec $(BIN)/python -m refreshes --refreshes $(or $(REFRESHES),100000)
+
+promises: $(TOOLS) ## Breaks what is promised, one line at a time, and sees a test notice each.
 	@exec $(BIN)/python -m promises
+
+requests: $(TOOLS) ## 10,000 made-up requests against every route, from known and unknown; REQUESTS=… for more.
+	@REQUESTS=$(or $(REQUESTS),10000) $(BIN)/python -m pytest -q -s tests/integration/http/test_any_request.py tests/integration/test_any_bytes.py
+
+audit: audit/.venv/.installed ## Asks whether a pinned version has a known flaw. Error 1: one has. Error 2: nobody could tell.
+	@$(BIN)/python -m audit
 
 lock: $(TOOLS) ## Pins what pyproject.toml asks for; with UPGRADE=1 the newest of it.
 	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
 	$(LOCK) pyproject.toml --group build --constraint requirements-dev.lock --output-file requirements.lock
 	$(LOCK) bench/requirements.in --constraint requirements.lock --output-file bench/requirements.lock
+	$(LOCK) audit/requirements.in --output-file audit/requirements.lock
 
 wheel: $(TOOLS) ## Builds the wheel into dist/.
 	@$(BIN)/python -m pip --quiet wheel --no-index --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist/*.whl
 
 clean: ## Removes what these targets made, the environments too.
-	rm -rf $(VENV) bench/.venv dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) bench/.venv audit/.venv dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # How an environment is made. `$(call …,FOLDER)` keeps one that is whole, and makes anew one that was interrupted.
@@ -110,4 +123,9 @@ $(CHROMIUM): tests/browser/get_chromium.py $(TOOLS)
 bench/.venv/.installed: bench/requirements.lock
 	$(call environment,bench/.venv)
 	$(call install,bench/.venv,bench/requirements.lock)
+	@touch $@
+
+audit/.venv/.installed: audit/requirements.lock $(PRODUCT)
+	$(call environment,audit/.venv)
+	$(call install,audit/.venv,audit/requirements.lock)
 	@touch $@

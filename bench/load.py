@@ -73,9 +73,10 @@ def _whole(received: bytearray) -> int | None:
     return length if len(received) >= length else None
 
 
-async def load(port: int, path: str, connections: int, seconds: float) -> dict[str, float]:
+async def load(port: int, path: str, connections: int, seconds: float, key: str = "") -> dict[str, float]:
     """Raises RuntimeError if any answer was not a 200."""
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\n\r\n"
+    known = f"Authorization: Bearer {key}\r\n" if key else ""
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{known}Accept: application/json\r\n\r\n"
     began = time.perf_counter()
     tally = Tally(request=request.encode(), until=began + seconds)
     loop = asyncio.get_running_loop()
@@ -100,8 +101,9 @@ def main() -> None:
     parser.add_argument("path")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--key", default="", help="an API key to show")
     args = parser.parse_args()
-    print(json.dumps(asyncio.run(load(args.port, args.path, args.connections, args.seconds))))
+    print(json.dumps(asyncio.run(load(args.port, args.path, args.connections, args.seconds, args.key))))
 
 
 if __name__ == "__main__":

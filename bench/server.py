@@ -5,13 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import urlencode, urlsplit
 
 import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from anselai.adapters.postgres import migrate
 from anselai.adapters.postgres.embedded import start_embedded
+from anselai.adapters.postgres.grants import grants
 from anselai.domain.secret import Secret
+
+SERVES: Final = "anselai_bench_serves"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,17 @@ class BenchServer:
         dsn = self.create(name)
         migrate.upgrade(Secret(dsn))
         return dsn
+
+    def role_that_serves(self, name: str) -> str:
+        """The DSN of a database of `create_migrated`, for a role that row-level security holds, as it does not hold us.
+
+        It has the rights of docs/database-role.md.
+        """
+        with psycopg.connect(self.database(name), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(SERVES), SERVES))
+            connection.execute(grants(SERVES).encode())
+        given = conninfo_to_dict(self.database(name), user=SERVES, password=SERVES)
+        return f"postgresql://?{urlencode(given)}"
 
     def analyze(self, name: str) -> None:
         """Let the planner know what a filled database holds."""

@@ -4,6 +4,7 @@ Its embedded database is started and stopped with it, as at every start of a new
 """
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 from bench.contest import Contest, Contestant, Figures
 from bench.footprint import resident_megabytes
@@ -21,6 +23,7 @@ PATHS = ("/", "/connections", "/sync", "/api/connections", "/api/sync/status")
 REQUESTS = 100
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 150.0
 POLL = 0.005  # seconds
+KEY = "of-benchmarks-only-71c0e5d94ab82f36-not-a-secret"
 
 
 @contextmanager
@@ -45,7 +48,7 @@ def _started_and_stopped(data_dir: Path) -> Figures:
     port = free_port()
     ours = ("DATABASE_URL", "ENCRYPTION_KEY", "ANSELAI_HOST")
     environment = {name: value for name, value in os.environ.items() if name not in ours}
-    environment |= {"ANSELAI_DATA_DIR": str(data_dir), "ANSELAI_PORT": str(port)}
+    environment |= {"ANSELAI_DATA_DIR": str(data_dir), "ANSELAI_PORT": str(port), "ANSELAI_API_KEY": KEY}
     began = time.perf_counter()
     with subprocess.Popen(
         [ANSELAI, "serve"], env=environment, cwd=data_dir.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -53,8 +56,9 @@ def _started_and_stopped(data_dir: Path) -> Figures:
         try:
             _wait_for_an_answer(serve, port)
             seconds = time.perf_counter() - began
+            opener = _signed_in(port)
             for number in range(REQUESTS):
-                _get(port, PATHS[number % len(PATHS)])
+                _get(opener, port, PATHS[number % len(PATHS)])
             megabytes = resident_megabytes(serve.pid)
         finally:
             serve.terminate()
@@ -67,11 +71,24 @@ def _wait_for_an_answer(serve: "subprocess.Popen[bytes]", port: int) -> None:
     until = time.perf_counter() + PATIENCE
     while serve.poll() is None and time.perf_counter() < until:
         with suppress(URLError):
-            return _get(port, "/healthz")
+            _get(build_opener(), port, "/healthz")
+            return
         time.sleep(POLL)
     raise SystemExit("anselai serve does not answer")
 
 
-def _get(port: int, path: str) -> None:
-    with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
+def _signed_in(port: int) -> OpenerDirector:
+    """Somebody who shows the key at the API, and signed in with it for the pages."""
+    opener = build_opener(HTTPCookieProcessor())
+    found = re.search(r'name="formToken" value="([^"]+)"', _get(opener, port, "/sign-in"))
+    form = {"formToken": found[1] if found else "", "apiKey": KEY}
+    with opener.open(f"http://127.0.0.1:{port}/sign-in", urlencode(form).encode(), timeout=PATIENCE) as response:
         response.read()
+    opener.addheaders.append(("Authorization", f"Bearer {KEY}"))
+    return opener
+
+
+def _get(opener: OpenerDirector, port: int, path: str) -> str:
+    with opener.open(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
+        text: str = response.read().decode()
+        return text

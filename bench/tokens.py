@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from anselai.adapters.crypto.aes_gcm import AesGcmCipher
-from anselai.adapters.crypto.keyring import derive_key, generate_secret
+from anselai.adapters.crypto.keyring import derive_ring, generate_secret
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.ports.cipher import TokenBinding
 from anselai.domain.secret import Secret
@@ -23,7 +23,7 @@ REPEATS = 20_000
 
 
 def contest() -> Contest:
-    cipher = AesGcmCipher(key=derive_key(generate_secret()))
+    cipher = AesGcmCipher(derive_ring(generate_secret()))
     token = Secret(TOKEN)
     binding = TokenBinding(ConnectionKey("default", "google"), "access_token")
 

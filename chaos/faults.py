@@ -98,3 +98,4 @@ def everything(arena: Arena) -> None:
     for scenario in SCENARIOS:
         scenario.fault(arena)
         time.sleep(1.0)
+        arena.fleet.wait_until_all_work()  # a daemon that starts while the database is away ends and says so

@@ -31,6 +31,10 @@ class Daemon:
     def works(self) -> bool:
         return "The scheduler runs on" in self.out.read_text()
 
+    @property
+    def last_words(self) -> str:
+        return self.out.read_text()[-2000:]
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -53,6 +57,9 @@ class Fleet:
 
     def start_all(self) -> None:
         self.daemons = [self._start(place) for place in range(len(self.dsns))]
+        self.wait_until_all_work()
+
+    def wait_until_all_work(self) -> None:
         deadline = time.monotonic() + PATIENCE
         while not all(each.works for each in self.daemons):
             for each in self.daemons:

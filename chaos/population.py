@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from anselai.adapters.crypto.aes_gcm import AesGcmCipher
-from anselai.adapters.crypto.keyring import derive_key
+from anselai.adapters.crypto.keyring import derive_ring
 from anselai.application.token_vault import TokenVault
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.secret import Secret
@@ -88,7 +88,7 @@ def lines(size: Size, start: datetime, seconds: float) -> list[Line]:
 
 def fill(dsn: str, key: str, population: Sequence[Line], now: datetime) -> None:
     """Write them into the database, with sealed tokens that are good for a month."""
-    vault = TokenVault(cipher=AesGcmCipher(key=derive_key(Secret(key))))
+    vault = TokenVault(cipher=AesGcmCipher(derive_ring(Secret(key))))
     never = now - timedelta(days=2)
     yearly = f"0 0 {never.day} {never.month} *"
     with psycopg.connect(dsn) as connection, connection.cursor() as cursor:

@@ -41,7 +41,7 @@ def _tell_problems(result: Result) -> None:
         f"settled after {result.settled_after:.0f} s"
     )
     if any(result.exit_codes):
-        print(f"         daemons ended with {result.exit_codes}")
+        print(f"         daemons ended with {result.exit_codes}:", *result.last_words, sep="\n")
     for problem in verdict.problems[:MOST_PROBLEMS]:
         print(f"         {problem}")
     if len(verdict.problems) > MOST_PROBLEMS:

@@ -35,6 +35,7 @@ class Result:
     verdict: Verdict
     throughput: Throughput
     exit_codes: list[int]
+    last_words: list[str]  # of daemons that ended with another code than 0
     settled_after: float  # seconds
 
 
@@ -68,6 +69,7 @@ def run(server: ChaosServer, scenario: Scenario, size: Size, folder: Path, name:
                 found.finishes(), steady_from=steady_from, began=began, ended=ended, until=until.timestamp()
             ),
             exit_codes=exit_codes,
+            last_words=[each.last_words for each in fleet.ended if each.process.returncode > 0],
             settled_after=settled_after,
         )
 

@@ -75,7 +75,9 @@ class ChaosServer:
     def terminate_backends(self, share: float) -> None:
         """End that share of the daemons' sessions, whatever they are doing."""
         with psycopg.connect(self.dsn, autocommit=True) as connection:
-            found = connection.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'anselai'").fetchall()
+            found = connection.execute(
+                "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'anselai keys %'"
+            ).fetchall()
             doomed = [pid for (pid,) in found if random.random() < share]  # noqa: S311
             connection.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", [doomed])
 

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("src", "tests", "chaos", "bench", "pyproject.toml")
+COPIED = (
+    *("src", "tests", "chaos", "refreshes", "bench", "audit", "docs", "pyproject.toml", "README.md", "SECURITY.md"),
+    *(".env.example", "requirements.lock", "requirements-dev.lock"),
+)
 CAUGHT = 1  # pytest's exit code for tests that failed
 
 
@@ -43,15 +46,16 @@ def main() -> None:
 
 
 def listed() -> list[Break]:
-    given = tomllib.loads(Path(__file__).with_name("promises.toml").read_text())
-    return [Break(promise=each["promise"], **one) for each in given["promises"] for one in each["breaks"]]
+    files = sorted(Path(__file__).parent.glob("*.toml"))
+    promises = [each for file in files for each in tomllib.loads(file.read_text())["promises"]]
+    return [Break(promise=each["promise"], **one) for each in promises for one in each["breaks"]]
 
 
 def noticed(copy: Path, each: Break) -> bool:
     path = copy / each.file
     whole = path.read_text()
     if whole.count(each.line) != 1:
-        sys.exit(f"{each.file} has {whole.count(each.line)} times {each.line!r}: bring promises.toml up to date.")
+        sys.exit(f"{each.file} has {whole.count(each.line)} times {each.line!r}: bring promises/ up to date.")
     path.write_text(whole.replace(each.line, each.broken))
     try:
         caught = passes(copy, each.test) == CAUGHT

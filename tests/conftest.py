@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.fakes import FakeClock, SequentialIds
 from tests.postgres_server import PostgresServer, clean_up, clean_up_after_killed_runs, name_of_this_run, running_server
@@ -64,10 +65,19 @@ def database_names(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def database_url(postgres_server: PostgresServer, database_names: Iterator[str]) -> Iterator[str]:
-    """The URL of a database of this test's own, with the current schema and nothing in it but the default studio."""
+    """The URL of a database of this test's own, with the current schema and nothing in it but the default studio.
+
+    For a role that may serve and nothing else.
+    """
     name = next(database_names)
     yield postgres_server.create(name)
     postgres_server.drop(name)
+
+
+@pytest.fixture
+def owners_url(postgres_server: PostgresServer, database_url: str) -> str:
+    """The URL of the same database for who owns it, may do everything and sees every studio."""
+    return postgres_server.owners_address(str(conninfo_to_dict(database_url)["dbname"]))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The PostgreSQL that the tests run on: the one that DATABASE_URL names, or the embedded one, for this run only.
 
 All workers of a run share it. Its databases have names that no other run has, and are copies of one that was migrated.
+Tests use them as a role that may do no more than serving takes, like anybody who runs AnselAI with care.
 """
 
 import os
@@ -18,6 +19,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from anselai.adapters.postgres.embedded import start_embedded
+from anselai.adapters.postgres.grants import grants
 from anselai.adapters.postgres.migrate import upgrade
 from anselai.domain.errors import EmbeddedDatabaseFailed
 from anselai.domain.secret import Secret
@@ -39,20 +41,24 @@ class PostgresServer:
     def template(self) -> str:
         return f"{self.prefix}_template"
 
-    def address(self, database: str) -> str:
-        """The URL of a database of this server."""
-        parameters = {name: str(value) for name, value in conninfo_to_dict(self.admin_dsn.reveal()).items()}
-        return f"postgresql://?{urlencode(parameters | {'dbname': database})}"
+    @property
+    def serving_role(self) -> str:
+        """Has the rights that docs/database-role.md gives, and no others."""
+        return f"{self.prefix}_serves"
+
+    def owners_address(self, database: str) -> str:
+        """The URL of a database of this server, for who may do everything there."""
+        return self._address(dbname=database)
 
     def create(self, name: str) -> str:
-        """A new database with the current schema, and its URL."""
+        """A new database with the current schema, and its URL for the role that serves."""
         self._run("CREATE DATABASE {} TEMPLATE {}", name, self.template)
-        return self.address(name)
+        return self._address(dbname=name, user=self.serving_role, password=self.serving_role)
 
     def create_empty(self, name: str) -> str:
-        """A new database with no schema at all, and its URL."""
+        """A new database with no schema at all, and its URL for its owner."""
         self._run("CREATE DATABASE {} TEMPLATE template0", name)
-        return self.address(name)
+        return self.owners_address(name)
 
     def drop(self, name: str) -> None:
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
@@ -65,6 +71,7 @@ class PostgresServer:
             ).fetchall()
         for (name,) in found:
             self.drop(name)
+        self._run("DROP ROLE IF EXISTS {}", self.serving_role)
 
     def make_template(self) -> None:
         """Migrate the database that all others are copied from, unless another worker has done so."""
@@ -74,7 +81,18 @@ class PostgresServer:
                 return
             unfinished = f"{self.prefix}_unfinished"
             upgrade(Secret(self.create_empty(unfinished)))
+            self._make_role(unfinished)
             self._run("ALTER DATABASE {} RENAME TO {}", unfinished, self.template)
+
+    def _make_role(self, database: str) -> None:
+        role = sql.Identifier(self.serving_role)
+        with psycopg.connect(self.owners_address(database), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, self.serving_role))
+            connection.execute(grants(self.serving_role).encode())
+
+    def _address(self, **parameters: str) -> str:
+        given = {name: str(value) for name, value in conninfo_to_dict(self.admin_dsn.reveal()).items()}
+        return f"postgresql://?{urlencode(given | parameters)}"
 
     def _run(self, statement: str, *names: str) -> None:
         with self._connected() as connection:

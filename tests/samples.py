@@ -1,5 +1,6 @@
 """Entities and records for tests, valid as they are: a test names only what it is about."""
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,7 @@ from anselai.domain.records import (
     Review,
 )
 from anselai.domain.schedule import SyncSchedule
+from anselai.domain.secret import Secret
 from tests.fakes import NOON, SequentialIds
 
 GOOGLE = ConnectionKey(DEFAULT_STUDIO, "google")
@@ -126,3 +128,30 @@ def a_touch(inquiry: str = "inquiry-1", touch_seq: int = 1, **changes: Any) -> A
         "as_of": NOON,
     }
     return Attribution(inquiry_external_id=inquiry, touch_seq=touch_seq, **values | changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A key, the tokens of `default`'s google connection, and what a cipher made of them."""
+
+    encryption_key: Secret
+    opened_access: Secret
+    opened_refresh: Secret
+    access_token: SealedToken
+    refresh_token: SealedToken
+
+
+# By the cipher of the release that had one key: nothing that is sealed in this format may ever stop opening.
+OF_BEFORE = Sealed(
+    encryption_key=Secret("8d1f6a03c97b42e5a0f4d2681b3c5e7f9a60b1c2d3e4f5061728394a5b6c7d8e"),
+    opened_access=Secret("an-access-token-of-before"),
+    opened_refresh=Secret("a-refresh-token-of-before"),
+    access_token=SealedToken(
+        "v1.58855a015cf0.d3ae272de2bc10d0fe7cf3a68d5f669bd48e63b2d68ba2075ba9e7c3a301fe4d8b4cbf4368fccfeb056bef2eeae526"
+        "8d6564fa16f0"
+    ),
+    refresh_token=SealedToken(
+        "v1.58855a015cf0.596af1ea74db2fdb9feb632cd53401a3afdc8e0a3e31eced87b4519d6947f6142aa9ee6e37260c4b807efc37a142cd"
+        "221e6d23d860"
+    ),
+)

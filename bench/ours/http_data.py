@@ -1,4 +1,4 @@
-"""Saves four connections, and prints the SQL that lists them, for a peer that runs the same."""
+"""Saves four connections, and prints the SQL that lists them, for a peer that runs the same, and a key to list them."""
 
 import argparse
 import asyncio
@@ -13,7 +13,8 @@ from bench.ours.overheard import Overheard
 PLATFORMS = ("google", "meta", "pinterest", "tiktok")
 
 
-async def save(dsn: str) -> None:
+async def save(dsn: str) -> str:
+    """The text of a key that may read them."""
     expires_at = datetime.now(UTC) + timedelta(days=30)
     async with opened(dsn) as ansel:
         for platform in PLATFORMS:
@@ -25,16 +26,18 @@ async def save(dsn: str) -> None:
                 token_expires_at=expires_at,
                 scopes=[f"{platform}.readonly", f"{platform}.insights"],
             )
+        _, key = await ansel.access.create_key("benchmark", scopes=["read"])
+        return key.reveal()
 
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dsn")
     args = parser.parse_args()
-    await save(args.dsn)
+    key = await save(args.dsn)
     overheard = Overheard()
     await PostgresConnections(database=overheard.database).list(DEFAULT_STUDIO)
-    print(json.dumps({"sql": overheard.statement}))
+    print(json.dumps({"sql": overheard.statement, "key": key}))
 
 
 if __name__ == "__main__":

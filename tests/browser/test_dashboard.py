@@ -5,11 +5,12 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from anselai.application.ansel import Ansel
 from anselai.container import open_in_memory
 from anselai.entrypoints.http.app import build_app
+from anselai.entrypoints.http.one_time_code import OneTimeCode
 from anselai.entrypoints.http_server import address_of, http_server, listen
 
 TOKEN = "ya29.canary-access-token"
@@ -23,13 +24,37 @@ async def ansel() -> AsyncIterator[Ansel]:
 
 
 @pytest.fixture
-async def site(ansel: Ansel) -> AsyncIterator[str]:
+async def code(ansel: Ansel) -> OneTimeCode:
+    return OneTimeCode(clock=ansel.clock)
+
+
+@pytest.fixture
+async def site(ansel: Ansel, code: OneTimeCode) -> AsyncIterator[str]:
     listener = listen("127.0.0.1", 0)
-    server = http_server(build_app(ansel))
+    server = http_server(build_app(ansel, sign_in_code=code))
     serving = asyncio.create_task(server.serve([listener]))
     yield address_of(listener)
     server.should_exit = True
     await serving
+
+
+@pytest.fixture
+async def plain_page(plain_page: Page, site: str, code: OneTimeCode) -> Page:
+    """A page without JavaScript of somebody who signed in by the link."""
+    await sign_in(plain_page, site, code)
+    return plain_page
+
+
+@pytest.fixture
+async def page(page: Page, site: str, code: OneTimeCode) -> Page:
+    await sign_in(page, site, code)
+    return page
+
+
+async def sign_in(page: Page, site: str, code: OneTimeCode) -> None:
+    await page.goto(f"{site}/sign-in/{code.issue().reveal()}")
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url(f"{site}/")
 
 
 async def connect_google(page: Page, site: str) -> None:
@@ -133,3 +158,41 @@ async def test_pages_need_no_script_and_break_no_rule_of_their_own_policy(page: 
         assert await page.locator("h1").count() == 1
         assert await page.locator("script, [style], [onclick]").count() == 0
     assert [each for each in complaints if "404" not in each] == []
+
+
+async def test_a_key_signs_in_and_leads_to_the_page_that_was_asked_for_and_out_again(
+    chromium: Browser, site: str, ansel: Ansel
+) -> None:
+    _, key = await ansel.access.create_key("photographer")
+    async with await chromium.new_context(java_script_enabled=False) as context:
+        page = await context.new_page()
+        await page.goto(f"{site}/sync?outcome=failed")
+        await page.get_by_label("API key").fill("wrong")
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("alert")).to_contain_text("This key opens nothing.")
+        await page.get_by_label("API key").fill(key.reveal())
+        await page.get_by_role("button", name="Sign in").click()
+        await page.wait_for_url(f"{site}/sync?outcome=failed")
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_text("You are signed out.")).to_be_visible()
+        await page.goto(f"{site}/sync")
+        await expect(page.get_by_label("API key")).to_be_visible()
+
+
+async def test_a_link_of_another_site_leads_in_and_a_form_of_it_does_nothing(
+    plain_page: Page, site: str, ansel: Ansel
+) -> None:
+    """`localhost` is another site than `127.0.0.1`, though both are this machine."""
+    await ansel.connections.save_connection("google", access_token=TOKEN)
+    page, elsewhere = plain_page, site.replace("127.0.0.1", "localhost")
+    link = f'<a href="{site}/sync">in</a>'
+    form = f'<form method="post" action="{site}/connections/google/remove"><button>remove</button></form>'
+    await page.route(f"{elsewhere}/evil", lambda route: route.fulfill(body=link + form, content_type="text/html"))
+    await page.goto(f"{elsewhere}/evil")
+    await page.get_by_role("link", name="in").click()
+    await page.wait_for_url(f"{site}/sync")
+    await expect(page.get_by_role("heading", name="Sync", exact=True)).to_be_visible()
+    await page.goto(f"{elsewhere}/evil")
+    await page.get_by_role("button", name="remove").click()
+    await expect(page.get_by_text("CROSS_SITE_REQUEST")).to_be_visible()
+    assert len(await ansel.connections.list_connections()) == 1

@@ -129,7 +129,28 @@ class ReplacingConnectionsContract:
             last_error="a reason",
         )
         asked = replace(wanted, id=some_id(), created_at=NOON + HOUR, last_sync_at=NOON + HOUR)
-        assert await stores.connections.replace(asked) == replace(wanted, version=connection.version + 1)
+        stored = await stores.connections.replace(asked)
+        assert stored == replace(wanted, version=connection.version + 1, token_version=connection.token_version + 1)
+
+    @pytest.mark.parametrize("field", ["access_token", "refresh_token"])
+    async def test_another_token_moves_the_token_version(self, stores: Stores, field: str) -> None:
+        connection = await stores.connect()
+        replaced = await stores.connections.replace(replace(connection, **{field: SealedToken("another")}))  # type: ignore[arg-type]
+        assert replaced.token_version == connection.token_version + 1
+        assert not replaced.has_tokens_of(connection)
+
+    async def test_a_refresh_token_that_comes_or_goes_moves_the_token_version(self, stores: Stores) -> None:
+        connection = await stores.connect()
+        without = await stores.connections.replace(replace(connection, refresh_token=None))
+        again = await stores.connections.replace(replace(without, refresh_token=SealedToken("another")))
+        assert [without.token_version, again.token_version] == [2, 3]
+
+    async def test_what_is_not_a_token_leaves_the_token_version_whatever_the_caller_says_it_is(
+        self, stores: Stores
+    ) -> None:
+        connection = await stores.connect()
+        replaced = await stores.connections.replace(replace(connection, scopes=("other",), token_version=9))
+        assert replaced.token_version == connection.token_version
 
     async def test_a_stale_version_is_refused_and_changes_nothing(self, stores: Stores) -> None:
         connection = await stores.connect()

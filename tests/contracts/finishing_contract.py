@@ -176,9 +176,9 @@ class TellingConnectionsContract:
     async def test_what_a_failure_learned_of_the_connection_is_kept(
         self, stores: Stores, status: ConnectionStatus
     ) -> None:
-        token = (await stores.connect()).access_token
+        version = (await stores.connect()).token_version
         lease = (await stores.running()).job.lease
-        await stores.jobs.finish([replace(FAILED, lease=lease, connection_status=status, judged_token=token)])
+        await stores.jobs.finish([replace(FAILED, lease=lease, connection_status=status, judged_token_version=version)])
         told = await stores.connections.get(GOOGLE)
         assert (told.status, told.last_error_code, told.last_error) == (
             status,
@@ -202,7 +202,7 @@ class TellingConnectionsContract:
         old = await stores.connect()
         lease = (await stores.running()).job.lease
         new = await stores.connections.replace(replace(old, access_token=SealedToken("new")))
-        refused = replace(FAILED, connection_status=ConnectionStatus.EXPIRED, judged_token=old.access_token)
+        refused = replace(FAILED, connection_status=ConnectionStatus.EXPIRED, judged_token_version=old.token_version)
         assert await stores.jobs.finish([replace(refused, lease=lease)]) == {lease.job_id}
         assert await stores.connections.get(GOOGLE) == new
 
@@ -212,7 +212,7 @@ class TellingConnectionsContract:
             await stores.jobs.enqueue(some_id(), GOOGLE, frequency)
         first, second = await stores.claim()
         await stores.connections.replace(replace(old, access_token=SealedToken("new")))
-        refused = replace(FAILED, connection_status=ConnectionStatus.EXPIRED, judged_token=old.access_token)
+        refused = replace(FAILED, connection_status=ConnectionStatus.EXPIRED, judged_token_version=old.token_version)
         succeeded = AttemptResult(lease=first.job.lease, outcome=Outcome.SUCCEEDED)
         await stores.jobs.finish([succeeded, replace(refused, lease=second.job.lease)])
         told = await stores.connections.get(GOOGLE)
@@ -222,13 +222,14 @@ class TellingConnectionsContract:
     async def test_a_change_of_status_is_a_new_version(self, stores: Stores) -> None:
         connection = await stores.connect()
         lease = (await stores.running()).job.lease
-        judged = replace(FAILED, connection_status=ConnectionStatus.ERROR, judged_token=connection.access_token)
+        version = connection.token_version
+        judged = replace(FAILED, connection_status=ConnectionStatus.ERROR, judged_token_version=version)
         await stores.jobs.finish([replace(judged, lease=lease)])
         with pytest.raises(ConnectionChanged):
             await stores.connections.replace(replace(connection, account_id="stale"))
 
     async def test_of_one_connections_results_the_last_of_a_batch_decides(self, stores: Stores) -> None:
-        failed = replace(FAILED, judged_token=(await stores.connect()).access_token)
+        failed = replace(FAILED, judged_token_version=(await stores.connect()).token_version)
         for frequency in Frequency:
             await stores.jobs.enqueue(some_id(), GOOGLE, frequency)
         first, second, third = await stores.claim()

@@ -9,7 +9,16 @@ from psycopg import sql
 from tests.contracts.stores import OTHER_STUDIO
 
 # Records are told apart by days and instants that platforms gave: time does not pass in them.
-AGEING = ("platform_connections", "sync_schedules", "sync_jobs", "sync_log", "sync_requests", "sync_workers")
+AGEING = (
+    "platform_connections",
+    "sync_schedules",
+    "sync_jobs",
+    "sync_log",
+    "sync_requests",
+    "sync_workers",
+    "api_keys",
+    "sealing_keys",
+)
 
 _TABLES: LiteralString = (
     "SELECT tablename FROM pg_tables"
@@ -34,9 +43,9 @@ WHERE table_schema = 'public' AND table_name = ANY (%s) AND data_type = 'timesta
 class SharedDatabase:
     """One database for many tests, one after the other."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, owners_address: str) -> None:
         self.address = address
-        self.connection = psycopg.connect(address, autocommit=True)
+        self.connection = psycopg.connect(owners_address, autocommit=True)
         # Ten times as fast as TRUNCATE where there is next to nothing to delete. What refers to others goes with them.
         self._empty = [
             sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) for (name,) in self.connection.execute(_TABLES)

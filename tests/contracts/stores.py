@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 from anselai.domain.claim_limits import NO_LIMITS, ClaimLimits
 from anselai.domain.connection import ConnectionKey, PlatformConnection
 from anselai.domain.frequency import Frequency
+from anselai.domain.ports.api_keys import ApiKeys
+from anselai.domain.ports.audit_log import AuditLog
 from anselai.domain.ports.connections import Connections
 from anselai.domain.ports.health import StoreHealth
 from anselai.domain.ports.jobs import SyncJobs
 from anselai.domain.ports.records import Records
 from anselai.domain.ports.schedules import PlannedSlot, Schedules
+from anselai.domain.ports.sealed_tokens import SealedTokens
+from anselai.domain.ports.studios import Studios
 from anselai.domain.ports.sync_log import LogEntry, LogQuery, SyncLog
 from anselai.domain.ports.workers import Workers
 from anselai.domain.records import Record
@@ -44,8 +48,12 @@ class Stores:
     jobs: SyncJobs
     sync_log: SyncLog
     records: Records
+    sealed_tokens: SealedTokens
     workers: Workers
     health: StoreHealth
+    studios: Studios
+    api_keys: ApiKeys
+    audit_log: AuditLog
     pass_time: Callable[[timedelta], None]
 
     async def now(self) -> datetime:

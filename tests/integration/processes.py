@@ -19,9 +19,11 @@ from click.testing import CliRunner
 
 from anselai.adapters.postgres.embedded.locks import locked, opened
 from anselai.entrypoints.cli import main
+from anselai.entrypoints.http.areas import is_for_programs
 
 COMMAND = (sys.executable, "-m", "anselai.entrypoints.cli")
 PATIENCE = 30.0  # seconds
+KEY = "processes-only-5c2e9b7d1f408a63-of-tests"  # the ANSELAI_API_KEY of every process that is started here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Home:
             "HOME": str(self.folder),
             "ANSELAI_DATA_DIR": str(self.data),
             "ANSELAI_PORT": "0",
+            "ANSELAI_API_KEY": KEY,
             **self.settings,
             **settings,
         }
@@ -135,12 +138,25 @@ class Started:
         return answer.json()["data"]
 
     def answer(self, method: str, path: str, body: object = None) -> httpx.Response:
-        return httpx.request(method, self.address + path, json=body, timeout=PATIENCE, trust_env=False)
+        """With the key at the API, and as somebody who signed in with it at a page."""
+        with httpx.Client(base_url=self.address, timeout=PATIENCE, trust_env=False) as client:
+            if is_for_programs(path.partition("?")[0]):
+                client.headers["Authorization"] = f"Bearer {KEY}"
+            else:
+                sign_in(client, KEY)
+            return client.request(method, path, json=body)
 
     def stop(self, signal_: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal, wait for the end; the exit code."""
         self.process.send_signal(signal_)
         return self.process.wait(PATIENCE)
+
+
+def sign_in(client: httpx.Client, key: str) -> None:
+    """By the form of the sign-in page."""
+    found = re.search(r'name="formToken" value="([^"]+)"', client.get("/sign-in").text)
+    answer = client.post("/sign-in", data={"formToken": found[1] if found else "", "apiKey": key})
+    assert answer.status_code == 303, answer.text
 
 
 @contextmanager

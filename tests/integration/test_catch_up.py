@@ -9,13 +9,13 @@ from tests.integration.processes import Home, patiently
 HOURS_AWAY = 30
 
 
-def test_each_schedule_catches_up_in_its_own_way_across_restarts(external: Home) -> None:
+def test_each_schedule_catches_up_in_its_own_way_across_restarts(external: Home, owners_url: str) -> None:
     half_an_hour_ago = datetime.now(UTC) - timedelta(minutes=30)
     for platform, catch_up in (("google", "latest"), ("meta", "all"), ("pinterest", "skip")):
         external.json("connections", "add", platform, "--access-token-file", "-", given="a-token\n")
         cron = f"{half_an_hour_ago.minute} * * * *"
         external.json("sync", "schedule", platform, "hourly", "--cron", cron, "--catch-up", catch_up)
-    with psycopg.connect(external.settings["DATABASE_URL"]) as connection:
+    with psycopg.connect(owners_url) as connection:
         connection.execute(
             "UPDATE sync_schedules SET next_slot_at = date_trunc('minute', %s) - %s WHERE frequency = 'hourly'",
             (half_an_hour_ago, timedelta(hours=HOURS_AWAY - 1)),

@@ -24,4 +24,4 @@ def test_whatever_happens_to_daemons_and_database_every_slot_ends_once_and_none_
     assert result.verdict.due > 1000
     assert result.verdict.abandoned > 0, "nothing was cut off, so nothing was tried"
     assert result.verdict.again > 0
-    assert result.exit_codes == [0] * SMALL.daemons
+    assert result.exit_codes == [0] * SMALL.daemons, "\n".join(result.last_words)

@@ -157,9 +157,9 @@ def test_a_schedule_is_changed_paused_and_told(connected: Home) -> None:
     assert connected.run("sync", "next", "google", "--frequency", "daily").out.startswith("No such schedule")
 
 
-def test_the_status_tells_how_full_the_queue_is_and_who_is_at_work(connected: Home) -> None:
+def test_the_status_tells_how_full_the_queue_is_and_who_is_at_work(connected: Home, owners_url: str) -> None:
     connected.run("sync", "run", "google")
-    with psycopg.connect(connected.settings["DATABASE_URL"], autocommit=True) as connection:
+    with psycopg.connect(owners_url, autocommit=True) as connection:
         connection.execute("INSERT INTO sync_workers (id, host, pid) VALUES (gen_random_uuid(), 'darkroom', 4711)")
         told = connected.run("sync", "status").out
         assert re.search(r"Queued: 1 \(1 due, the oldest since \S+ \S+Z\)\. Running: 0\. Stalled: 0\.", told)
@@ -216,7 +216,7 @@ def test_wrong_settings_are_told_without_a_traceback(empty_home: Home) -> None:
 
 
 def test_every_command_explains_itself_and_the_version_is_told(empty_home: Home) -> None:
-    commands = ("serve", "scheduler", "migrate", "check", "connections", "sync", "platforms", "key")
+    commands = ("serve", "scheduler", "migrate", "check", "connections", "sync", "platforms", "keys")
     overview = empty_home.run("--help").out
     assert all(f"  {each} " in overview for each in commands)
     assert empty_home.run("--version").out.startswith("anselai ")
@@ -224,18 +224,18 @@ def test_every_command_explains_itself_and_the_version_is_told(empty_home: Home)
 
 
 def test_a_generated_key_is_good_and_the_one_in_use_is_never_shown(external: Home) -> None:
-    key = external.run("key", "generate").out
+    key = external.run("keys", "generate").out
     assert len(base64.b64decode(key)) == 32
-    shown = external.run("key", "show", ENCRYPTION_KEY=key)
+    shown = external.run("keys", "status", ENCRYPTION_KEY=key)
     assert "ENCRYPTION_KEY" in shown.out
     assert key.strip() not in shown.out
-    other = external.json("key", "show")
-    assert other["source"] == "ENCRYPTION_KEY"
+    [other] = external.json("keys", "status")
+    assert other["role"] == "primary"
     assert other["id"] not in shown.out
 
 
 def test_where_nothing_was_started_there_is_no_key_to_show(empty_home: Home) -> None:
-    done = empty_home.run("key", "show")
+    done = empty_home.run("keys", "status")
     assert done.code == 1
     assert "There is no key yet" in done.err
     assert not empty_home.data.exists()

@@ -34,8 +34,8 @@ def test_limits_that_cannot_be_read_stop_the_start(external: Home, command: str)
     assert "ANSELAI_RUNS_PER_FLEET must be like google=20,meta=5" in refused.err
 
 
-def test_a_schedule_that_keeps_failing_is_told(connected: Home) -> None:
-    with psycopg.connect(connected.settings["DATABASE_URL"], autocommit=True) as connection:
+def test_a_schedule_that_keeps_failing_is_told(connected: Home, owners_url: str) -> None:
+    with psycopg.connect(owners_url, autocommit=True) as connection:
         connection.execute("UPDATE sync_schedules SET failures_in_row = 9 WHERE frequency = 'daily'")
     lines = connected.run("sync", "status").out.splitlines()
     assert f"Warning: google daily: {WARNING}" in lines

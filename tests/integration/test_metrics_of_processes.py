@@ -85,12 +85,12 @@ def test_a_port_for_figures_that_is_taken_is_told_before_anything_is_started(emp
     assert not empty_home.data.exists()
 
 
-def test_a_database_that_went_away_leaves_the_figures_of_the_process(external: Home) -> None:
+def test_a_database_that_went_away_leaves_the_figures_of_the_process(external: Home, owners_url: str) -> None:
     with external.started("serve") as serve:
         serve.ready().call("POST", "/api/connections", GOOGLE)
         synced(serve)
         scraped_once(serve, SUCCEEDED, 1)
-        with nobody_may_connect(external.settings["DATABASE_URL"]):
+        with nobody_may_connect(owners_url):
             found = scraped_once(serve, "anselai_store_up", 0)
             assert found[SUCCEEDED] == 1
             assert "anselai_sync_jobs{state=due}" not in found

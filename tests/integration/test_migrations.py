@@ -180,8 +180,8 @@ def test_the_sql_can_begin_at_a_revision(empty_database_url: str) -> None:
 
 
 @pytest.mark.parametrize("move", [migrate.upgrade, lambda dsn: migrate.downgrade(dsn, "base")])
-def test_a_database_that_a_newer_version_migrated_is_left_alone(database_url: str, move: Any) -> None:
-    ask(database_url, "UPDATE alembic_version SET version_num = '9999_from_the_future' RETURNING 1")
+def test_a_database_that_a_newer_version_migrated_is_left_alone(database_url: str, owners_url: str, move: Any) -> None:
+    ask(owners_url, "UPDATE alembic_version SET version_num = '9999_from_the_future' RETURNING 1")
     with pytest.raises(SchemaUnknown, match="9999_from_the_future"):
         move(Secret(database_url))
     assert migrate.current(Secret(database_url)) == "9999_from_the_future"

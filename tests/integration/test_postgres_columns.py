@@ -10,6 +10,7 @@ from anselai.adapters.postgres.record_upserts import RECORD_KINDS, RecordKind
 from anselai.adapters.postgres.schema import metadata
 from anselai.domain.connection import PlatformConnection
 from anselai.domain.records import RECORD_TYPES
+from anselai.domain.refreshing import RefreshState
 from anselai.domain.sync_job import SyncJob
 
 KEPT_BY_THE_STORE = {"id", "studio", "platform", "created_at", "updated_at"}
@@ -48,5 +49,7 @@ def test_connections_and_jobs_are_selected_whole() -> None:
     assert set(connection) <= columns_of("platform_connections")
     assert set(job) <= columns_of("sync_jobs")
     for names, entity in ((connection, PlatformConnection), (job, SyncJob)):
-        wanted = {each.name for each in fields(entity)} - {"key"} | {"studio", "platform"}
+        wanted = {each.name for each in fields(entity)} - {"key", "refresh"} | {"studio", "platform"}
+        if entity is PlatformConnection:
+            wanted |= {f"refresh_{each.name}" for each in fields(RefreshState)}
         assert set(names) == wanted

@@ -54,6 +54,16 @@ async def test_instants_are_read_in_utc_wherever_the_server_stands(database_url:
     assert instant.utcoffset() == timedelta()
 
 
+async def test_a_server_that_lives_gives_up_before_we_do_and_its_connection_is_kept(database_url: str) -> None:
+    async with Database(Secret(database_url), max_connections=1) as database:
+        [before] = await database.rows("SELECT pg_backend_pid()")
+        with pytest.raises(StoreUnavailable) as away:
+            await database.rows("SELECT pg_sleep(60)", within=0.5)
+        assert isinstance(away.value.__cause__, psycopg.errors.QueryCanceled)
+        assert await database.rows("SELECT pg_backend_pid()") == [before]
+        assert await database.rows("SHOW statement_timeout") == [("4s",)]
+
+
 async def test_a_database_that_was_closed_can_be_opened_again(database_url: str) -> None:
     database = Database(Secret(database_url))
     for _ in range(2):

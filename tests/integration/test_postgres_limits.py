@@ -10,6 +10,9 @@ from anselai.adapters.postgres.connections import PostgresConnections
 from anselai.adapters.postgres.database import Connection, Database
 from anselai.adapters.postgres.jobs import PostgresSyncJobs
 from anselai.adapters.postgres.schedules import PostgresSchedules
+from anselai.adapters.postgres.studios import PostgresStudios
+from anselai.domain.access import EVERY_STUDIO
+from anselai.domain.audit import Actor, AuditAction, Deed
 from anselai.domain.claim_limits import ClaimLimits
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.failure_streak import DISABLE_AFTER
@@ -69,7 +72,7 @@ async def test_a_claim_waits_for_one_that_counts_and_then_sees_what_that_took(da
             await claiming.execute(limited_claims.CLAIM, values)
         return second
 
-    second = await database.act(while_somebody_claims)
+    second = await database.act(while_somebody_claims, studio=EVERY_STUDIO)
     assert await second == []
 
 
@@ -103,7 +106,8 @@ async def test_failures_count_while_the_same_schedules_are_planned_and_changed(d
 async def _queue(database: Database, studios: Sequence[str]) -> None:
     connections, jobs = PostgresConnections(database=database), PostgresSyncJobs(database=database)
     for studio in studios:
-        await database.rows("INSERT INTO studios (id, name) VALUES (%s, 'A studio') RETURNING id", [studio])
+        added = Deed(studio=studio, actor=Actor(name="test"), action=AuditAction.STUDIO_ADDED)
+        await PostgresStudios(database=database).add(studio, "A studio", added)
         await connections.add(a_connection(ConnectionKey(studio, "google")), [])
         await jobs.enqueue(some_id(), ConnectionKey(studio, "google"), None)
 

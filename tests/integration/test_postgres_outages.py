@@ -292,9 +292,12 @@ async def test_work_that_comes_between_asking_and_waiting_is_not_slept_over(data
     await asyncio.wait_for(waiting, timeout=10)
 
 
-async def test_an_act_that_the_server_undid_because_of_a_deadlock_is_done_again(database: Database) -> None:
-    await database.act(lambda connection: connection.execute("CREATE TABLE pair (id int, touched int DEFAULT 0)"))
-    await database.rows("INSERT INTO pair VALUES (1), (2) RETURNING id")
+async def test_an_act_that_the_server_undid_because_of_a_deadlock_is_done_again(
+    database: Database, owners_url: str
+) -> None:
+    with psycopg.connect(owners_url, autocommit=True) as owner:
+        owner.execute("CREATE TABLE pair (id, touched) AS VALUES (1, 0), (2, 0)")
+        owner.execute("GRANT SELECT, UPDATE ON pair TO PUBLIC")
     both_hold_one = asyncio.Barrier(2)
     attempts = 0
 

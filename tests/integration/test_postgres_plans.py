@@ -53,8 +53,11 @@ ANALYZE
 @pytest.fixture(scope="module")
 def full_database(postgres_server: Any, database_names: Any) -> Any:
     name = next(database_names)
-    with psycopg.connect(postgres_server.create(name), autocommit=True) as connection:
-        connection.execute(FILL)
+    serving = postgres_server.create(name)
+    with psycopg.connect(postgres_server.owners_address(name), autocommit=True) as owner:
+        owner.execute(FILL)
+    with psycopg.connect(serving, autocommit=True) as connection:
+        connection.execute("SELECT set_config('anselai.studio', '*', false)")
         yield connection
     postgres_server.drop(name)
 

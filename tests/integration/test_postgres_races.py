@@ -128,18 +128,18 @@ async def test_a_lease_is_held_while_its_own_run_stores_and_nobody_waits(databas
             await storing.execute("SELECT FROM sync_jobs WHERE id = %s FOR UPDATE", [queued.job.id])
             return frozenset(await jobs.renew([claimed.job.lease], HOUR))
 
-    assert await database.act(while_storing) == {queued.job.id}
+    assert await database.act(while_storing, studio="default") == {queued.job.id}
 
 
 async def test_a_claim_does_not_wait_for_another_and_takes_what_that_leaves(
-    database: Database, database_url: str
+    database: Database, owners_url: str
 ) -> None:
     jobs = PostgresSyncJobs(database=database)
     for key in (GOOGLE, META):
         await PostgresConnections(database=database).add(a_connection(key), [])
         await jobs.enqueue(some_id(), key, Frequency.DAILY)
     values = {"worker": some_id(), "limit": 1, "lease": HOUR}
-    async with await psycopg.AsyncConnection.connect(database_url) as slow:
+    async with await psycopg.AsyncConnection.connect(owners_url) as slow:
         first = await (await slow.execute(job_statements.CLAIM.encode(), values)).fetchall()
         second = await asyncio.wait_for(jobs.claim(some_id(), 10, HOUR), 2)
     assert len(first) == len(second) == 1
@@ -201,7 +201,9 @@ async def test_a_key_whose_day_is_over_is_taken_once_while_it_is_pruned(database
     for _ in range(ROUNDS):
         before = (await jobs.enqueue(some_id(), GOOGLE, None, "key")).job
         await jobs.cancel_one("default", before.id)
-        await database.rows("UPDATE sync_requests SET requested_at = requested_at - interval '1 day' RETURNING 1")
+        await database.rows(
+            "UPDATE sync_requests SET requested_at = requested_at - interval '1 day' RETURNING 1", studio="default"
+        )
         *answers, _, _ = await asyncio.gather(
             *(jobs.enqueue(some_id(), GOOGLE, None, "key") for _ in range(4)),
             jobs.prune(HOUR, HOUR, 10),
@@ -211,7 +213,7 @@ async def test_a_key_whose_day_is_over_is_taken_once_while_it_is_pruned(database
         assert job_id != before.id
         assert (await jobs.enqueue(some_id(), GOOGLE, None, "key")).job.id == job_id
         await jobs.cancel_one("default", job_id)
-        await database.rows("DELETE FROM sync_requests RETURNING 1")
+        await database.rows("DELETE FROM sync_requests RETURNING 1", studio="default")
 
 
 async def test_enqueueing_with_a_key_and_removing_at_once_leaves_no_job_behind(database: Database) -> None:

@@ -84,7 +84,7 @@ def test_the_first_start_makes_everything_and_tells_where_it_is(empty_home: Home
         assert serve.stop(signal.SIGINT) == 0
     screen = serve.out.read_text()
     key = empty_home.data / "encryption.key"
-    key_id = empty_home.json("key", "show")["id"]
+    key_id = empty_home.json("keys", "status")[0]["id"]
     assert "Creating the database" in screen
     assert "Applied 0001" in screen
     assert serve.address.startswith("http://127.0.0.1:")
@@ -230,7 +230,7 @@ def test_a_head_that_is_too_large_is_refused(external: Home) -> None:
         serve.ready()
         with socket.create_connection(("127.0.0.1", httpx.URL(serve.address).port)) as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: " + b"x" * 40_000)
-            assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+            assert connection.recv(100).startswith(b"HTTP/1.1 431 ")
         assert "server" not in serve.answer("GET", "/healthz").headers
         assert serve.stop() == 0
 
@@ -240,7 +240,7 @@ def test_an_external_database_without_a_key_is_refused(external: Home, command: 
     done = external.run(command, ENCRYPTION_KEY="")
     assert done.code == 1
     assert "ENCRYPTION_KEY must be set" in done.err
-    assert "anselai key generate" in done.err
+    assert "anselai keys generate" in done.err
 
 
 @pytest.mark.parametrize("command", ["serve", "scheduler"])

@@ -1,9 +1,6 @@
 """The README's walk, by the real command over a real database; and nothing of it ever shows a token."""
 
-import base64
-import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,7 +8,8 @@ import psycopg
 import pytest
 
 from anselai.adapters.postgres.embedded import start_embedded
-from tests.integration.processes import Home, Started, patiently
+from tests.canaries import listen
+from tests.integration.processes import KEY, Home, Started, patiently
 
 ACCESS = "ya29.canary/access+token-0123456789=="
 REFRESH = "1//canary/refresh+token-9876543210"
@@ -23,26 +21,6 @@ GOOGLE = {
     "tokenExpiresAt": "2099-01-01T00:00:00Z",
     "scopes": ["analytics.readonly"],
 }
-
-
-def spellings(secret: str) -> Iterator[str]:
-    """The ways in which a text may hide in another."""
-    yield secret
-    yield secret[5:]
-    yield quote(secret, safe="")
-    yield json.dumps(secret)[1:-1].replace("/", "\\/")
-    yield secret.encode().hex()
-    for shift in range(3):  # base64 of something that contains it
-        encoded = base64.b64encode(b"\0" * shift + secret.encode())
-        yield encoded[4:-4].decode()
-        yield base64.urlsafe_b64encode(b"\0" * shift + secret.encode())[4:-4].decode()
-
-
-def assert_no_secret(said: dict[str, str], secrets: list[str]) -> None:
-    for secret in secrets:
-        for spelling in spellings(secret):
-            for where, text in said.items():
-                assert spelling not in text, f"{where} shows a secret"
 
 
 def dump(home: Home) -> str:
@@ -83,7 +61,7 @@ class Listener:
 
 @pytest.mark.slow
 def test_the_walk_of_the_readme_works_and_shows_no_token_anywhere(home: Home) -> None:
-    secrets = [ACCESS, REFRESH, REPLACED]
+    secrets = {"an access token": ACCESS, "a refresh token": REFRESH, "the new one": REPLACED, "the API key": KEY}
     with home.started("serve", ANSELAI_LOG_LEVEL="DEBUG") as serve:
         listener = Listener(serve.ready())
         call = listener.call
@@ -119,20 +97,16 @@ def test_the_walk_of_the_readme_works_and_shows_no_token_anywhere(home: Home) ->
         done = home.run(*command)
         said[f"anselai {' '.join(command)}"] = done.out + done.err
     said["a dump of the database"] = dump(home)
-    secrets.append((home.data / "encryption.key").read_text().strip())
+    secrets["the encryption key"] = (home.data / "encryption.key").read_text().strip()
     assert "simulated-google" not in said["a dump of the database"]
-    assert_no_secret(said, secrets)
-
-
-def test_the_search_for_secrets_finds_them_in_every_spelling() -> None:
-    for spelling in spellings(ACCESS):
-        with pytest.raises(AssertionError):
-            assert_no_secret({"somewhere": f"…{spelling}…"}, [ACCESS])
+    listen(said, secrets)
 
 
 def test_the_readme_walks_this_way() -> None:
     readme = Path(__file__, "../../../README.md").resolve().read_text()
     for step in (
+        "KEY=$(.venv/bin/anselai keys api create walk)",
+        "Authorization: Bearer $KEY",
         "POST localhost:3200/api/connections/google/test",
         "POST localhost:3200/api/sync/google",
         "/api/sync/log?trigger=schedule",

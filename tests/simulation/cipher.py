@@ -1,11 +1,16 @@
 """Tokens in plain text: sealing is proven elsewhere, and costs time here."""
 
+from collections.abc import Sequence
+
 from anselai.domain.connection import SealedToken
 from anselai.domain.ports.cipher import TokenBinding, TokenCipher
 from anselai.domain.secret import Secret
 
 
 class PlainCipher(TokenCipher):
+    def key_ids(self) -> Sequence[str]:
+        return ("plain",)
+
     def seal(self, token: Secret, binding: TokenBinding) -> SealedToken:
         return SealedToken(f"{binding.field}:{token.reveal()}")
 

@@ -15,6 +15,7 @@ from anselai.domain.connection import ConnectionKey
 from anselai.domain.errors import AnselError
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.platform_client import PlatformInfo
+from anselai.domain.refreshing import SecondUse
 from anselai.domain.schedule import CatchUp
 from anselai.domain.sync_job import SyncJob
 from tests.fakes import SequentialIds
@@ -33,7 +34,7 @@ DRAINS_WITHIN = timedelta(hours=6)
 PLATFORMS = (
     PlatformInfo(name="google", label="Google", simulated=True),
     PlatformInfo(name="meta", label="Meta", simulated=True, refresh_margin=timedelta(minutes=30)),
-    PlatformInfo(name="tiktok", label="TikTok", simulated=True, rotates_refresh_token=True),
+    PlatformInfo(name="tiktok", label="TikTok", simulated=True, second_use=SecondUse.REFUSED),
 )
 
 
@@ -80,12 +81,13 @@ class Fleet:
         connections = WatchedConnections()
         store = WatchedStore(
             clock=clock,
-            studios=studios,
             connections=connections,
             log=log,
             wakeups=LossyWakeups(scenario.chance("wakeups"), scenario.dangers.lost_wakeup),
             cancellations=LossyWakeups(scenario.chance("cancellations"), scenario.dangers.lost_wakeup),
         )
+        for studio in studios:
+            store.add_studio(studio, studio)
         store.witness = log.witness = connections.witness = witness
         log.store = store
         self.world = World(store=store, witness=witness, clock=clock, ids=SequentialIds(), dangers=scenario.dangers)

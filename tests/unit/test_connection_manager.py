@@ -343,15 +343,6 @@ async def test_input_of_the_wrong_kind_is_refused_and_not_a_crash(ansel: Ansel, 
         await ansel.connections.update_connection("flickr", **given)
 
 
-async def test_a_refresh_that_failed_can_be_tried_again_at_once(ansel: Ansel, flickr: Flickr) -> None:
-    await connect(ansel)
-    flickr.refusal = TransientFailure("503")
-    with pytest.raises(TransientFailure):
-        await ansel.connections.refresh_token("flickr")
-    flickr.refusal = None
-    assert (await ansel.connections.refresh_token("flickr")).status is ConnectionStatus.ACTIVE
-
-
 async def test_without_a_refresh_token_there_is_no_refresh(ansel: Ansel) -> None:
     await connect(ansel, refresh_token=None)
     with pytest.raises(NoRefreshToken):

@@ -10,7 +10,14 @@ from anselai.application.views import ScheduleView
 from anselai.container import open_in_memory
 from anselai.domain import failure_streak
 from anselai.domain.connection import ConnectionStatus
-from anselai.domain.errors import AuthFailure, PermanentFailure
+from anselai.domain.errors import (
+    AnselError,
+    AuthFailure,
+    PermanentFailure,
+    RefreshInProgress,
+    StoreUnavailable,
+    UnknownPlatform,
+)
 from anselai.domain.failure_streak import DISABLE_AFTER, WARN_AFTER
 from anselai.domain.frequency import Frequency
 from anselai.domain.sync_job import AttemptResult, JobLease, Outcome
@@ -27,6 +34,12 @@ def test_only_the_end_of_a_run_that_failed_for_good_counts(outcome: Outcome) -> 
     assert failure_streak.lengthens(result) is (outcome in (Outcome.FAILED, Outcome.STALLED))
     expired = replace(result, connection_status=ConnectionStatus.EXPIRED)
     assert not failure_streak.lengthens(expired), "the connection's pause deals with it"
+
+
+@pytest.mark.parametrize("ours", [StoreUnavailable, UnknownPlatform, RefreshInProgress])
+def test_what_the_deployment_is_to_blame_for_switches_nothing_off(ours: type[AnselError]) -> None:
+    failed = AttemptResult(lease=JobLease(some_id(), 1), outcome=Outcome.FAILED, error_code=ours.code)
+    assert not failure_streak.lengthens(failed)
 
 
 def test_a_schedule_is_switched_off_by_the_last_of_so_many_failures_and_no_earlier() -> None:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from anselai.domain.scrubbing import scrubbed
 from anselai.domain.secret import Secret
 from anselai.entrypoints.logs import (
     MOST_REMEMBERED,
@@ -13,8 +14,6 @@ from anselai.entrypoints.logs import (
     SecretlessFormatter,
     SpareRepeats,
     alike,
-    blot_out,
-    secrets_of,
 )
 from anselai.settings import Settings
 
@@ -22,6 +21,8 @@ URL = "postgresql://studio:s3cr3t%2Fpassword@db.example:5432/anselai"
 SETTINGS = Settings(
     database_url=Secret(URL),
     encryption_key=Secret("the-key-that-seals"),
+    encryption_keys_old=(Secret("the-key-before-it"),),
+    api_key=Secret("the-key-of-programs"),
     platform_values={
         "META_APP_ID": Secret("public-app"),
         "META_APP_SECRET": Secret("meta-app-secret"),
@@ -39,7 +40,7 @@ def record(
 
 
 def line(message: str) -> str:
-    return SecretlessFormatter(secrets_of(SETTINGS)).format(record(message))
+    return SecretlessFormatter(SETTINGS.secrets).format(record(message))
 
 
 @pytest.mark.parametrize(
@@ -51,23 +52,25 @@ def line(message: str) -> str:
         "user=studio password=s3cr3t/password host=db.example",
         "user=studio password='s3cr3t/password' host=db.example",
         "sealed with the-key-that-seals",
+        "the-key-before-it opens",
+        "Bearer the-key-of-programs",
         "meta said meta-app-secret, tiktok said tiktok-password",
     ],
 )
 def test_no_secret_of_the_settings_reaches_a_line(message: str) -> None:
     told = line(message)
-    assert not [each for each in ("s3cr3t", "the-key-that-seals", "meta-app-secret", "tiktok-password") if each in told]
+    assert not [each for each in ("s3cr3t", "the-key", "meta-app-secret", "tiktok-password") if each in told]
     assert "***" in told
 
 
 def test_a_password_of_another_address_is_blotted_out_too() -> None:
-    told = blot_out("dsn: postgres://me:hunter2@host/db, host=h password=hunter2 dbname=d", [])
+    told = scrubbed("dsn: postgres://me:hunter2@host/db, host=h password=hunter2 dbname=d", [])
     assert told == "dsn: postgres://***@host/db, host=h password=*** dbname=d"
 
 
 def test_a_password_in_a_query_is_known() -> None:
     settings = Settings(database_url=Secret("postgresql:///anselai?user=me&password=hunter2hunter2"))
-    assert "hunter2hunter2" in secrets_of(settings)
+    assert Secret("hunter2hunter2") in settings.secrets
 
 
 def test_what_is_no_secret_stays_as_it_is() -> None:
@@ -86,7 +89,7 @@ def test_a_traceback_holds_no_secret() -> None:
         raise ValueError(URL)
     except ValueError:
         made.exc_info = sys.exc_info()
-    told = SecretlessFormatter(secrets_of(SETTINGS)).format(made)
+    told = SecretlessFormatter(SETTINGS.secrets).format(made)
     assert "ValueError" in told
     assert "s3cr3t" not in told
 

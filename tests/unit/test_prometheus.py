@@ -23,6 +23,7 @@ STORE = StoreState(
         asked_at=NOON, due=2, waiting=3, oldest_due_at=NOON - timedelta(seconds=1.5), running=4, stalled=1
     ),
     daemons=2,
+    seals={"0123456789ab": 1 << 31},
 )
 
 
@@ -101,6 +102,7 @@ def test_the_store_is_told_in_gauges(telemetry: PrometheusTelemetry) -> None:
     jobs = {state: found[f"anselai_sync_jobs{{state={state}}}"] for state in ("due", "waiting", "running", "stalled")}
     assert jobs == {"due": 2, "waiting": 3, "running": 4, "stalled": 1}
     assert (found["anselai_sync_oldest_due_age_seconds"], found["anselai_sync_daemons"]) == (1.5, 2)
+    assert found["anselai_key_seals{key_id=0123456789ab}"] == 1 << 31
     assert found["anselai_store_up"] == 1
 
 

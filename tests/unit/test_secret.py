@@ -1,5 +1,6 @@
 """A secret prints nothing, wherever it is put by accident."""
 
+import copy
 import json
 import logging
 import pickle
@@ -30,7 +31,21 @@ def test_it_cannot_be_pickled_or_encoded() -> None:
     with pytest.raises((TypeError, msgspec.MsgspecError)):
         msgspec.json.encode(secret)
     with pytest.raises(TypeError):
-        asdict(Credentials(access_token=secret))  # copies, so the copy cannot leak either
+        secret.__getstate__()
+
+
+def test_its_copies_are_itself() -> None:
+    secret = Secret(CANARY)
+    assert copy.copy(secret) is secret
+    assert copy.deepcopy([secret])[0] is secret
+    taken_apart = asdict(Credentials(access_token=secret))
+    assert CANARY not in repr(taken_apart)
+    with pytest.raises(TypeError):
+        json.dumps(taken_apart)
+
+
+def test_half_of_a_surrogate_pair_does_not_make_it_talk() -> None:
+    assert Secret(f"{CANARY}\ud800") != Secret(CANARY)
 
 
 def test_it_has_no_attribute_that_shows_it() -> None:

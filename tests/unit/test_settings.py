@@ -9,7 +9,7 @@ import pytest
 from anselai.adapters.platforms.registry import InstalledPlatforms
 from anselai.domain.errors import InvalidSettings
 from anselai.domain.secret import Secret
-from anselai.settings import ROOT_DATA_DIR, Settings, default_data_dir, load_settings
+from anselai.settings import ROOT_DATA_DIR, Settings, default_data_dir, is_loopback, load_settings
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / ".env.example"
@@ -19,7 +19,7 @@ TABLE = ROOT / "docs" / "settings.md"
 def variables_of_settings() -> set[str]:
     """By the fields of Settings, and by what the installed platforms declare."""
     own = {each.name.upper() for each in fields(Settings)} - {"PLATFORM_VALUES"}
-    unprefixed = {"DATABASE_URL", "ENCRYPTION_KEY"}
+    unprefixed = {"DATABASE_URL", "ENCRYPTION_KEY", "ENCRYPTION_KEYS_OLD"}
     declared = {name for each in InstalledPlatforms.discover({}).all() for name in each.settings}
     return unprefixed | {f"ANSELAI_{name}" for name in own - unprefixed} | declared
 
@@ -44,6 +44,7 @@ def test_the_table_and_the_example_are_in_the_same_order() -> None:
 
 def test_the_documented_defaults_are_the_real_ones() -> None:
     settings, table = Settings(), rows_of_table()
+    assert table.pop("ANSELAI_AUTH") == f"`{'on' if settings.auth else 'off'}`"
     assert table.pop("ANSELAI_HOST") == f"`{settings.host}`"
     assert table.pop("ANSELAI_PORT") == f"`{settings.port}`"
     assert table.pop("ANSELAI_LOG_LEVEL") == f"`{settings.log_level}`"
@@ -126,16 +127,60 @@ def test_a_file_that_is_missing_is_no_error_and_one_that_cannot_be_read_is(tmp_p
         load_settings({}, dotenv=broken)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
-def test_hosts_of_this_machine_are_taken(host: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),  # noqa: S104
+        ("::", False),
+        ("192.168.1.5", False),
+        ("studio.example", False),
+        ("localhost.example", False),
+    ],
+)
+def test_hosts_of_this_machine_and_others_are_taken_and_told_apart(host: str, is_local: bool) -> None:
     assert load_settings({"ANSELAI_HOST": host}, dotenv=None).host == host
+    assert is_loopback(host) is is_local
+
+
+def test_lists_are_separated_by_commas_or_white_space() -> None:
+    settings = load_settings(
+        {
+            "ANSELAI_ALLOWED_HOSTS": "Studio.Example,  10.0.0.5 [fd00::1]",
+            "ANSELAI_TRUSTED_PROXIES": "10.0.0.7, 172.18.0.9/16",
+            "ANSELAI_CORS_ORIGINS": "https://Studio.Example http://localhost:5173",
+        },
+        dotenv=None,
+    )
+    assert settings.allowed_hosts == ("studio.example", "10.0.0.5", "fd00::1")
+    assert settings.trusted_proxies == ("10.0.0.7/32", "172.18.0.0/16")
+    assert settings.cors_origins == ("https://studio.example", "http://localhost:5173")
+
+
+def test_the_switch_of_sign_in_is_on_unless_it_is_turned_off() -> None:
+    assert load_settings({}, dotenv=None).auth
+    assert load_settings({"ANSELAI_AUTH": "On"}, dotenv=None).auth
+    assert not load_settings({"ANSELAI_AUTH": "off"}, dotenv=None).auth
 
 
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("ANSELAI_HOST", "0.0.0.0", "listens on this machine only"),  # noqa: S104
-        ("ANSELAI_HOST", "example.com", "listens on this machine only"),
+        ("ANSELAI_HOST", "127.0.0.1:3200", "without port"),
+        ("ANSELAI_HOST", "http://studio.example", "such as 127.0.0.1 or a name"),
+        ("ANSELAI_HOST", "-x", "such as 127.0.0.1 or a name"),
+        ("ANSELAI_AUTH", "no", "must be on or off"),
+        ("ANSELAI_ALLOWED_HOSTS", "*", "such as 127.0.0.1 or a name"),
+        ("ANSELAI_ALLOWED_HOSTS", "a.example, b.example:80", "without port"),
+        ("ANSELAI_TRUSTED_PROXIES", "proxy.example", "addresses or networks"),
+        ("ANSELAI_TRUSTED_PROXIES", "*", "addresses or networks"),
+        ("ANSELAI_CORS_ORIGINS", "*", "origins such as https://studio.example"),
+        ("ANSELAI_CORS_ORIGINS", "studio.example", "origins such as https://studio.example"),
+        ("ANSELAI_CORS_ORIGINS", "https://studio.example/", "without a path"),
+        ("ANSELAI_CORS_ORIGINS", "null", "origins such as https://studio.example"),
         ("ANSELAI_PORT", "65536", "from 0 to 65535"),
         ("ANSELAI_PORT", "-1", "from 0 to 65535"),
         ("ANSELAI_PORT", "http", "from 0 to 65535"),
@@ -149,12 +194,6 @@ def test_a_wrong_value_is_refused_with_a_sentence(name: str, value: str, told: s
         load_settings({name: value}, dotenv=None)
     assert name in str(refused.value)
     assert "secret" not in str(refused.value)
-
-
-def test_nobody_is_told_to_put_a_proxy_before_it_which_would_be_refused() -> None:
-    with pytest.raises(InvalidSettings, match=re.escape("Use 127.0.0.1.")) as refused:
-        load_settings({"ANSELAI_HOST": "0.0.0.0"}, dotenv=None)  # noqa: S104
-    assert "proxy" not in str(refused.value)
 
 
 def test_settings_print_no_secret() -> None:
@@ -175,3 +214,29 @@ def test_the_data_folder_is_where_the_settings_say_and_home_is_expanded() -> Non
 def test_the_documents_name_the_folder_that_root_gets() -> None:
     assert str(ROOT_DATA_DIR) in EXAMPLE.read_text()
     assert str(ROOT_DATA_DIR) in TABLE.read_text()
+
+
+def test_a_good_api_key_is_taken_and_not_shown() -> None:
+    settings = load_settings({"ANSELAI_API_KEY": "k9J2fWb7Qx-Zt4Lm8Rv1Ns6Pd3Hc5Gy0"}, dotenv=None)
+    assert settings.api_key == Secret("k9J2fWb7Qx-Zt4Lm8Rv1Ns6Pd3Hc5Gy0")
+    assert "k9J2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "key", ["k9J2fWb7Qx-Zt4Lm8Rv1Ns6Pd3Hc5Gy", "k9J2fWb7Qx Zt4Lm8Rv1Ns6Pd3Hc5Gy0", "k9J2fWb7Qx-Zt4Lm8Rv1Ns6Pd3Hc5Gyä"]
+)
+def test_an_api_key_that_is_short_or_cannot_be_sent_is_refused(key: str) -> None:
+    with pytest.raises(
+        InvalidSettings, match="ANSELAI_API_KEY must be at least 32 visible ASCII characters"
+    ) as refused:
+        load_settings({"ANSELAI_API_KEY": key}, dotenv=None)
+    assert key not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "key", ["a" * 40, "change-me-9J2fWb7QxZt4Lm8Rv1Ns6Pd3", "your-api-key-9J2fWb7QxZt4Lm8Rv1Ns", "0123456789" * 4]
+)
+def test_an_api_key_that_is_a_placeholder_is_refused(key: str) -> None:
+    with pytest.raises(InvalidSettings, match="ANSELAI_API_KEY is a placeholder or easy to guess") as refused:
+        load_settings({"ANSELAI_API_KEY": key}, dotenv=None)
+    assert key not in str(refused.value)

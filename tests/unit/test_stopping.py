@@ -85,6 +85,7 @@ async def test_serve_does_not_live_on_without_its_scheduler(ansel: Ansel, stop: 
                 "clock",
                 "telemetry",
                 "limits",
+                "keeper",
             )
         }
     )

@@ -310,6 +310,14 @@ async def test_a_refused_token_gets_one_refresh_and_the_run_goes_on(ansel: Ansel
     assert (await ansel.scheduler.get_job(queued.id)).state is JobState.SUCCEEDED
 
 
+async def test_neither_the_old_token_nor_the_new_one_is_told(ansel: Ansel, flickr: Flickr) -> None:
+    flickr.scripts = [[AuthFailure("401")], [PermanentFailure("404 for access-1, and for renewed")]]
+    await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    assert flickr.tokens == ["access-1", "renewed"]
+    assert [row.message for row in await rows(ansel)] == ["404 for ***, and for ***"]
+
+
 async def test_a_connection_whose_fresh_token_is_refused_expires_and_its_schedules_pause_until_it_is_reconnected(
     ansel: Ansel, flickr: Flickr, clock: FakeClock
 ) -> None:

@@ -152,6 +152,14 @@ def _gauges(store: StoreState) -> Iterator[Metric]:
         value=queue.oldest_due_age.total_seconds(),
     )
     yield GaugeMetricFamily("anselai_sync_daemons", "Scheduler daemons that are alive.", value=store.daemons)
+    seals = GaugeMetricFamily(
+        "anselai_key_seals",
+        "How often each encryption key has sealed at most; 4294967296 times (2^32) are safe.",
+        labels=["key_id"],
+    )
+    for key_id, number in sorted(store.seals.items()):
+        seals.add_metric([key_id], number)
+    yield seals
 
 
 def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:

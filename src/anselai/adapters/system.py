@@ -1,12 +1,14 @@
-"""The only place that reads the world's clock and makes ids."""
+"""The only place that reads the world's clock, and makes ids and random texts."""
 
 import os
+import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from anselai.domain.ports.clock import Clock, Ids
+from anselai.domain.ports.clock import Clock, Ids, SecretTexts
+from anselai.domain.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +31,9 @@ class RandomIds(Ids):
         value = value & ~(0xF << 76) | 7 << 76  # version
         value = value & ~(0b11 << 62) | 0b10 << 62  # variant
         return UUID(int=value)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomSecretTexts(SecretTexts):
+    def new(self) -> Secret:
+        return Secret(secrets.token_urlsafe(32))

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 
+from anselai.application.access import AccessManager
 from anselai.application.connection_manager import ConnectionManager
 from anselai.application.insights import Insights
+from anselai.application.key_rotation import KeyRotation
 from anselai.application.monitoring import Monitoring
 from anselai.application.platform_catalog import PlatformCatalog
+from anselai.application.sealing_keys import SealingKeys
 from anselai.application.sync_scheduler import SyncScheduler
 from anselai.application.sync_worker import SyncWorker
 from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.health import StoreHealth
+from anselai.domain.ports.signer import Signer
 from anselai.domain.ports.sync_log import SyncLog
 
 
@@ -23,6 +27,10 @@ class Ansel:
     platforms: PlatformCatalog
     worker: SyncWorker
     monitoring: Monitoring
+    access: AccessManager
+    keys: SealingKeys
+    rotation: KeyRotation
+    signer: Signer
     sync_log: SyncLog
     health: StoreHealth
     clock: Clock

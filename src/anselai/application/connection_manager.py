@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from anselai.application.audit import Audit
 from anselai.application.connection_input import ConnectionFields
+from anselai.application.connection_swap import swap
 from anselai.application.slot_planner import SlotPlanner
 from anselai.application.token_refresh import TokenRefresher
 from anselai.application.token_vault import TokenVault
 from anselai.application.views import ConnectionTest, ConnectionView
+from anselai.domain.audit import AuditAction
 from anselai.domain.connection import (
     DEFAULT_STUDIO,
     ConnectionKey,
@@ -28,6 +31,7 @@ from anselai.domain.ports.platform_client import Platforms, Verification
 from anselai.domain.ports.timetable import Timetable
 from anselai.domain.schedule import SyncSchedule
 from anselai.domain.secret import Secret
+from anselai.domain.text import refuse_unstorable
 
 VERIFY_LIMIT = timedelta(seconds=20)
 
@@ -51,6 +55,7 @@ class ConnectionManager:
     refresher: TokenRefresher
     timetable: Timetable
     planner: SlotPlanner
+    audit: Audit
     clock: Clock
     ids: Ids
 
@@ -66,7 +71,7 @@ class ConnectionManager:
         studio: str = DEFAULT_STUDIO,
     ) -> ConnectionView:
         """Connect a platform and give it its three default schedules. Raises ConnectionExists, InvalidInput."""
-        self.platforms.get(platform)
+        info = self.platforms.get(platform).info
         key = ConnectionKey(studio, platform)
         fields = ConnectionFields(
             access_token=_secret(access_token),
@@ -88,7 +93,9 @@ class ConnectionManager:
             created_at=now,
             updated_at=now,
         )
+        connection = connection.refreshed_at(info.refresh_at(connection, given_at=now, token_version=1))
         await self.connections.add(connection, [self._default_schedule(key, each, now) for each in Frequency])
+        await self.audit.record(studio, AuditAction.CONNECTION_SAVED, platform)
         return ConnectionView.of(connection, now)
 
     async def get_connection(self, platform: str, *, studio: str = DEFAULT_STUDIO) -> ConnectionView:
@@ -116,7 +123,7 @@ class ConnectionManager:
         own it has none, since the stored one was the old token's. Raises ConnectionNotFound, ConnectionChanged,
         InvalidInput.
         """
-        self.platforms.get(platform)
+        info = self.platforms.get(platform).info
         key = ConnectionKey(studio, platform)
         stored = await self.connections.get(key)
         renews = not isinstance(access_token, Keep)
@@ -150,7 +157,21 @@ class ConnectionManager:
                 scopes=fields.scopes,
                 now=now,
             )
-        return self._view(await self.connections.replace(changed))
+        new_tokens = renews or not isinstance(refresh_token, Keep)
+        if new_tokens or changed.token_expires_at != stored.token_expires_at:
+            token_version = stored.token_version + new_tokens
+            changed = changed.refreshed_at(info.refresh_at(changed, given_at=now, token_version=token_version))
+        replaced = await swap(self.connections, stored, changed)
+        given = {
+            "accessToken": access_token,
+            "refreshToken": refresh_token,
+            "accountId": account_id,
+            "tokenExpiresAt": token_expires_at,
+            "scopes": scopes,
+        }
+        named = ", ".join(name for name, value in given.items() if not isinstance(value, Keep))
+        await self.audit.record(studio, AuditAction.CONNECTION_UPDATED, platform, named or None)
+        return self._view(replaced)
 
     async def test_connection(self, platform: str, *, studio: str = DEFAULT_STUDIO) -> ConnectionTest:
         """Ask the platform whether the access token works, and keep what that says of the connection.
@@ -192,7 +213,9 @@ class ConnectionManager:
         TokenUnreadable, and PlatformFailure when the platform refuses or does not answer.
         """
         self.platforms.get(platform)
-        return self._view(await self.refresher.refresh(ConnectionKey(studio, platform)))
+        refreshed = await self.refresher.refresh(ConnectionKey(studio, platform))
+        await self.audit.record(studio, AuditAction.TOKEN_REFRESHED, platform)
+        return self._view(refreshed)
 
     async def remove_connection(self, platform: str, *, studio: str = DEFAULT_STUDIO) -> None:
         """Forget the connection, its tokens, schedules and queued jobs; the log stays, and tells of every slot that was
@@ -204,12 +227,15 @@ class ConnectionManager:
             await self.connections.remove(key)
 
         await self.planner.after_settling(key, tuple(Frequency), remove, give_up=True)
+        await self.audit.record(studio, AuditAction.CONNECTION_REMOVED, platform)
 
     def encrypt_token(
         self, platform: str, token: str | Secret, *, field: TokenField = "access_token", studio: str = DEFAULT_STUDIO
     ) -> SealedToken:
-        """Seal a token for this platform and field (AES-256-GCM)."""
-        return self.vault.encrypt_token(_secret(token), ConnectionKey(studio, platform), field)
+        """Seal a token for this platform and field (AES-256-GCM). Raises InvalidInput for what is no text."""
+        secret = _secret(token)
+        refuse_unstorable(secret.reveal())
+        return self.vault.encrypt_token(secret, ConnectionKey(studio, platform), field)
 
     def decrypt_token(
         self, platform: str, sealed: str, *, field: TokenField = "access_token", studio: str = DEFAULT_STUDIO
@@ -244,16 +270,15 @@ class ConnectionManager:
             return await self._mark_error(stored, "TEST_FAILED", reason)
         if stored.status is ConnectionStatus.ACTIVE and stored.last_error is None:
             return stored
-        return await self._replace(stored.marked(ConnectionStatus.ACTIVE, now=now))
+        return await self._replace(stored, stored.marked(ConnectionStatus.ACTIVE, now=now))
 
     async def _mark_error(self, stored: PlatformConnection, code: str, reason: str | None) -> PlatformConnection:
-        return await self._replace(
-            stored.marked(ConnectionStatus.ERROR, now=self.clock.now(), code=code, reason=reason)
-        )
+        marked = stored.marked(ConnectionStatus.ERROR, now=self.clock.now(), code=code, reason=reason)
+        return await self._replace(stored, marked)
 
-    async def _replace(self, changed: PlatformConnection) -> PlatformConnection:
+    async def _replace(self, seen: PlatformConnection, changed: PlatformConnection) -> PlatformConnection:
         try:
-            return await self.connections.replace(changed)
+            return await swap(self.connections, seen, changed)
         except ConnectionChanged:  # somebody knows better by now: what the test saw is of a connection that was
             return await self.connections.get(changed.key)
 

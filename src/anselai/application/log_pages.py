@@ -15,18 +15,18 @@ async def read_page(sync_log: SyncLog, query: LogQuery, cursor: str | None) -> L
     """As many rows as the query's limit says, from the cursor on. Raises InvalidInput, StoreUnavailable."""
     if not 1 <= query.limit <= LARGEST_PAGE:
         raise InvalidInput.of("limit", f"must be from 1 to {LARGEST_PAGE}")
-    before_id = None if cursor is None else _decode(cursor)
+    before_id = None if cursor is None else decode_cursor(cursor)
     # One row more tells whether there is a next page.
     rows = await sync_log.query(replace(query, limit=query.limit + 1, before_id=before_id))
     page = tuple(rows[: query.limit])
-    return LogPage(entries=page, next_cursor=_encode(page[-1].id) if len(rows) > query.limit else None)
+    return LogPage(entries=page, next_cursor=encode_cursor(page[-1].id) if len(rows) > query.limit else None)
 
 
-def _encode(row_id: int) -> str:
+def encode_cursor(row_id: int) -> str:
     return base64.urlsafe_b64encode(str(row_id).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> int:
+def decode_cursor(cursor: str) -> int:
     try:
         row_id = int(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):

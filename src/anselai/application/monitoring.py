@@ -7,6 +7,7 @@ from datetime import timedelta
 from anselai.application.sync_scheduler import ALIVE_WITHIN
 from anselai.domain.errors import AnselError
 from anselai.domain.ports.jobs import SyncJobs
+from anselai.domain.ports.sealed_tokens import SealedTokens
 from anselai.domain.ports.telemetry import Exposition, StoreState, Telemetry
 from anselai.domain.ports.workers import Workers
 
@@ -17,6 +18,7 @@ class Monitoring:
 
     jobs: SyncJobs
     workers: Workers
+    sealed_tokens: SealedTokens
     telemetry: Telemetry
     limit: timedelta = timedelta(seconds=2)
 
@@ -31,7 +33,9 @@ class Monitoring:
     async def _store_state(self) -> StoreState | None:
         try:
             return StoreState(
-                queue=await self.jobs.queue_state(None), daemons=len(await self.workers.alive(ALIVE_WITHIN))
+                queue=await self.jobs.queue_state(None),
+                daemons=len(await self.workers.alive(ALIVE_WITHIN)),
+                seals={key_id: use.seals for key_id, use in (await self.sealed_tokens.uses()).items()},
             )
         except AnselError:
             return None

@@ -51,7 +51,7 @@ class RunProgress:
     simulated: bool = False
     batches_stored: int = 0
     empty_handed: bool = False  # a batch came that brought nothing
-    credentials: Credentials | None = field(default=None, repr=False)
+    credentials: tuple[Credentials, ...] = field(default=(), repr=False)  # all that the client was given
     connection: PlatformConnection | None = None  # as it was when the platform was last called
 
 
@@ -114,7 +114,7 @@ class SyncRunner:
             result,
             outcome=Outcome.STALLED if isinstance(error, Stalled) else Outcome.FAILED,
             connection_status=ConnectionStatus.EXPIRED if expired else ConnectionStatus.ERROR,
-            judged_token=(progress.connection or claimed.connection).access_token,
+            judged_token_version=(progress.connection or claimed.connection).token_version,
         )
 
     def released(self, claimed: ClaimedJob, progress: RunProgress) -> AttemptResult:
@@ -131,7 +131,7 @@ class SyncRunner:
         )
 
     def _told(self, error: Exception, progress: RunProgress) -> str:
-        told = self.vault.tell(error, progress.credentials)
+        told = self.vault.tell(error, *progress.credentials)
         if isinstance(error, AnselError):
             return told
         return f"The platform client failed with {type(error).__name__}: {told}"
@@ -153,19 +153,21 @@ class SyncRunner:
     async def _with_a_living_token(self, connection: PlatformConnection) -> PlatformConnection:
         connection = await self.refresher.fresh(connection)
         if connection.status_at(self.clock.now()) is ConnectionStatus.EXPIRED:
-            raise AuthFailure("The access token has expired and there is no refresh token. Connect the platform again.")
+            no_way = "The access token has expired and there is no refresh token. Connect the platform again."
+            raise AuthFailure(connection.last_error or no_way)
         return connection
 
     async def _fetch(
         self, client: PlatformClient, claimed: ClaimedJob, connection: PlatformConnection, progress: RunProgress
     ) -> None:
         progress.connection = connection
-        progress.credentials = self.vault.open_credentials(connection)
+        credentials = self.vault.open_credentials(connection)
+        progress.credentials += (credentials,)
         request = FetchRequest(
             key=connection.key,
             account_id=connection.account_id,
             frequency=claimed.job.frequency,
-            credentials=progress.credentials,
+            credentials=credentials,
             cursor=progress.cursor,
             now=self.clock.now(),
         )

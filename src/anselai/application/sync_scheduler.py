@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from anselai.application.audit import Audit
 from anselai.application.log_pages import read_page
 from anselai.application.slot_planner import SlotPlanner
 from anselai.application.sync_explainer import SyncExplainer
@@ -19,6 +20,7 @@ from anselai.application.views import (
     SyncExplanation,
     SyncStatus,
 )
+from anselai.domain.audit import AuditAction
 from anselai.domain.connection import DEFAULT_STUDIO, ConnectionKey
 from anselai.domain.errors import InvalidInput
 from anselai.domain.frequency import Frequency
@@ -51,6 +53,7 @@ class SyncScheduler:
     platforms: Platforms
     timetable: Timetable
     planner: SlotPlanner
+    audit: Audit
     clock: Clock
     ids: Ids
 
@@ -95,7 +98,10 @@ class SyncScheduler:
             return await self.schedules.save(changed)
 
         give_up = cron is not None or timezone is not None
-        return ScheduleView.of(await self.planner.after_settling(key, (rhythm,), change, give_up=give_up))
+        saved = await self.planner.after_settling(key, (rhythm,), change, give_up=give_up)
+        state = f"{saved.cron} in {saved.timezone}, {'on' if saved.enabled else 'off'}, catch-up {saved.catch_up}"
+        await self.audit.record(studio, AuditAction.SCHEDULE_CHANGED, f"{platform}/{rhythm}", state)
+        return ScheduleView.of(saved)
 
     async def pause(
         self, platform: str, frequency: Frequency | str | None = None, *, studio: str = DEFAULT_STUDIO
@@ -207,6 +213,7 @@ class SyncScheduler:
                     platform=name,
                     label=info.label,
                     simulated=info.simulated,
+                    exchanges_token=info.exchanges_token,
                     connection=None if connection is None else ConnectionView.of(connection, now),
                     schedules=tuple(
                         ScheduleStatus(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
+from anselai.application.refresh_keeper import RefreshKeeper
 from anselai.application.result_writer import ResultWriter
 from anselai.application.run_watch import RunWatch
 from anselai.application.running_jobs import Released, RunningJob, RunningJobs, WorkerLimits
@@ -41,6 +42,7 @@ class SyncWorker:
     workers: Workers
     planner: SlotPlanner
     runner: SyncRunner
+    keeper: RefreshKeeper
     clock: Clock
     telemetry: Telemetry
     limits: WorkerLimits = field(default_factory=WorkerLimits)
@@ -83,6 +85,7 @@ class SyncWorker:
             asyncio.create_task(watch.heed(), name="heed"),
             asyncio.create_task(self.chores.run(), name="chores"),
             asyncio.create_task(self._finish_loop(), name="finish"),
+            asyncio.create_task(self.keeper.run(), name="keep tokens fresh"),
         ]
         try:
             await asyncio.gather(*loops)
@@ -97,6 +100,7 @@ class SyncWorker:
     def stop(self, *, at_once: bool = False) -> None:
         """Claim nothing more, and let `run` come to its end; `at_once` gives running jobs back without any grace."""
         self.stopping.set()
+        self.keeper.stop()
         self.hurried = self.hurried or at_once
 
     async def drain(self) -> int:

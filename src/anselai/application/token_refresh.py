@@ -1,43 +1,62 @@
 """One refresh at a time per connection: coalesced inside the process, by a lease row across processes.
 
-The platform is called with no transaction open; what it answers is stored by compare-and-swap, so a refresher that was
-too slow can never overwrite a newer token.
+What is about to happen is stored before the platform is called; it is called with no transaction open; and what it
+answers is stored by compare-and-swap, so a refresher that was too slow can never overwrite a newer token. Where a
+refresh token works once, one that may have been used is never used again, whoever crashed when.
 """
 
 import asyncio
-from contextlib import suppress
+import logging
+import random
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from anselai.application.connection_input import ConnectionFields
+from anselai.application import refresh_outcome
+from anselai.application.refresh_call import RefreshCall, call_limit
 from anselai.application.token_vault import TokenVault
-from anselai.domain.connection import ConnectionKey, ConnectionStatus, Credentials, PlatformConnection
+from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection
 from anselai.domain.errors import (
-    AnselError,
     AuthFailure,
-    ClientBug,
     ConnectionChanged,
-    InvalidInput,
+    ConnectionNotFound,
     NoRefreshToken,
     PlatformFailure,
-    RateLimited,
     RefreshInProgress,
+    RefreshUnanswered,
     StoreUnavailable,
-    TransientFailure,
+    TokenUnreadable,
 )
 from anselai.domain.ports.clock import Clock, Ids
 from anselai.domain.ports.connections import Connections
-from anselai.domain.ports.platform_client import PlatformClient, Platforms
+from anselai.domain.ports.platform_client import PlatformClient, PlatformInfo, Platforms
 from anselai.domain.ports.telemetry import RefreshOutcome, Telemetry
+from anselai.domain.refreshing import may_ask
 
-REFRESH_LIMIT = timedelta(seconds=30)
-REFRESH_LEASE = timedelta(seconds=60)  # longer than REFRESH_LIMIT, so a living refresher never loses its lease
 WAIT_FOR_OTHERS = timedelta(seconds=35)
 WAIT_STEP = timedelta(milliseconds=100)
 CALLER_PATIENCE = timedelta(seconds=45)
-KEEP_TRYING = timedelta(minutes=10)
+KEEP_TRYING = timedelta(days=1)
 STORE_AGAIN = timedelta(seconds=1)
+
+log = logging.getLogger("anselai.refresh")
+
+# The connection, and the tokens that are to be replaced: who has newer ones already wants others than those, and does
+# not share the answer that they were replaced.
+Wish = tuple[ConnectionKey, tuple[UUID, int] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Our right to refresh: since an instant of the store, which was at most at `taken_at` of the monotonic clock."""
+
+    owner: UUID
+    connection: PlatformConnection
+    began_at: datetime
+    taken_at: float
+    lease: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,147 +69,184 @@ class TokenRefresher:
     clock: Clock
     ids: Ids
     telemetry: Telemetry
-    running: dict[ConnectionKey, "asyncio.Task[PlatformConnection]"] = field(default_factory=dict)
+    running: dict[Wish, "asyncio.Task[PlatformConnection]"] = field(default_factory=dict)
+    cleaning: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def fresh(self, connection: PlatformConnection) -> PlatformConnection:
-        """The connection itself, or a refreshed one when its token ends within the platform's margin."""
-        margin = self.platforms.get(connection.key.platform).info.refresh_margin
-        if connection.refresh_token is None or not connection.expires_within(margin, self.clock.now()):
+        """The connection itself, or a refreshed one when its time has come.
+
+        A token that still lives is used although its refresh fails; after a failure, the platform is left in peace.
+        Raises PlatformFailure and RefreshInProgress for a token that has ended.
+        """
+        now, state = self.clock.now(), connection.refresh
+        has_ended = connection.expires_within(timedelta(), now)
+        was_refused = connection.status is ConnectionStatus.EXPIRED and state.at is None
+        can_refresh = self.platforms.get(connection.key.platform).info.can_refresh(connection)
+        if was_refused or not can_refresh or not (has_ended or state.is_due(now)):
             return connection
+        if has_ended and state.at is not None and state.waits(now):
+            raise refresh_outcome.while_waiting(connection, state.at, now)
         try:
             return await self.refresh(connection.key, seen=connection)
-        except (TransientFailure, RateLimited, RefreshInProgress):
-            if connection.status_at(self.clock.now()) is ConnectionStatus.EXPIRED:
+        except AuthFailure:
+            raise
+        except (PlatformFailure, RefreshInProgress):
+            if has_ended:
                 raise
-            return connection  # the old token still lives; the next sync tries again
+            return connection
 
-    async def refresh(self, key: ConnectionKey, *, seen: PlatformConnection | None = None) -> PlatformConnection:
-        """Refresh now; every caller that asks meanwhile gets the same answer.
+    async def refresh(
+        self,
+        key: ConnectionKey,
+        *,
+        seen: PlatformConnection | None = None,
+        patience: timedelta = CALLER_PATIENCE,
+    ) -> PlatformConnection:
+        """Refresh now; every caller that asks meanwhile gets the same answer, and for a while after a failure too.
 
-        With `seen`, a connection whose access token is no longer the one that was seen counts as refreshed already; so
+        With `seen`, a connection whose tokens are no longer those that were seen counts as refreshed already; so
         does one that got new tokens from somebody else while the platform was asked. Raises ConnectionNotFound,
         NoRefreshToken, RefreshInProgress, TokenUnreadable, StoreUnavailable, PlatformFailure.
         """
-        task = self.running.get(key)
+        wish = (key, None if seen is None else (seen.id, seen.token_version))
+        task = self.running.get(wish)
         if task is None:
             task = asyncio.create_task(self._refresh(key, seen), name=f"refresh {key.platform}")
-            self.running[key] = task
-            task.add_done_callback(lambda done: self._forget(key, done))
+            self.running[wish] = task
+            task.add_done_callback(lambda done: self._forget(wish, done))
         # One caller that goes away must not end the refresh of the others, nor lose the tokens that it brings.
-        await asyncio.wait({task}, timeout=CALLER_PATIENCE.total_seconds())
+        await asyncio.wait({task}, timeout=patience.total_seconds())
         if not task.done():
             raise RefreshInProgress(key.platform)
         return task.result()
 
     async def settle(self) -> None:
         """Wait for refreshes under way, so that the store is not closed before the tokens they bring are in it."""
-        if self.running:
-            await asyncio.wait(set(self.running.values()), timeout=CALLER_PATIENCE.total_seconds())
+        under_way = {*self.running.values(), *self.cleaning}
+        if under_way:
+            await asyncio.wait(under_way, timeout=CALLER_PATIENCE.total_seconds())
 
-    def _forget(self, key: ConnectionKey, done: "asyncio.Task[PlatformConnection]") -> None:
-        self.running.pop(key, None)
+    def _forget(self, wish: Wish, done: "asyncio.Task[PlatformConnection]") -> None:
+        self.running.pop(wish, None)
         if not done.cancelled():
             done.exception()  # retrieved here too, in case every caller has gone away
 
     async def _refresh(self, key: ConnectionKey, seen: PlatformConnection | None) -> PlatformConnection:
         client = self.platforms.get(key.platform)
         before = await self.connections.get(key)
-        if seen is not None and before.access_token != seen.access_token:
+        if seen is not None and not before.has_tokens_of(seen):
             return before
-        if before.refresh_token is None:
+        if not client.info.can_refresh(before):
             raise NoRefreshToken(key.platform)
-        owner = self.ids.new()
-        stored = await self._take_turn(key, owner, before)
-        if stored is None:
+        turn = await self._take_turn(client.info, before)
+        if turn is None:
             return await self.connections.get(key)
-        if stored.access_token != before.access_token:
-            return await self._store(owner, stored, None)
-        try:
-            after = await self._call(client, stored)
-        except AuthFailure as refused:
-            self.telemetry.token_refreshed(key.platform, RefreshOutcome.REFUSED)
-            expired = stored.marked(
-                ConnectionStatus.EXPIRED, now=self.clock.now(), code=refused.code, reason=str(refused)
-            )
-            now_stored = await self._store(owner, stored, expired)
-            if now_stored.access_token != stored.access_token:
-                return now_stored  # somebody reconnected meanwhile: what was refused is gone
-            raise
-        except BaseException:  # the right is given back whatever happened; if it cannot be, it runs out by itself
-            self.telemetry.token_refreshed(key.platform, RefreshOutcome.FAILED)
-            with suppress(AnselError):
-                await self._store(owner, stored, None)
-            raise
-        self.telemetry.token_refreshed(key.platform, RefreshOutcome.SUCCEEDED)
-        return await self._store(owner, stored, after)
+        return await self._use(client, turn)
 
-    async def _store(
-        self, owner: UUID, before: PlatformConnection, after: PlatformConnection | None
-    ) -> PlatformConnection:
+    async def _use(self, client: PlatformClient, turn: Turn) -> PlatformConnection:
+        info, stored, asked_at = client.info, turn.connection, turn.connection.refresh.asked_at
+        open_for = None if asked_at is None else turn.began_at - asked_at
+        if asked_at is not None and not may_ask(info.second_use, info.reuse_grace, open_for):
+            lost = refresh_outcome.unanswered(info, asked_at)
+            if (stored.status, stored.last_error_code) == (ConnectionStatus.EXPIRED, lost.code):
+                self._later(self._give_back(turn.owner, stored, turn.lease))
+                raise lost  # it says so already
+            return await self._fail(info, turn, lost)
+        if self.clock.monotonic() - turn.taken_at > (turn.lease - call_limit(info)).total_seconds():
+            # We stood still, and the lease would not outlast the call: somebody else would ask beside us.
+            self._later(self._give_back(turn.owner, stored, turn.lease))
+            raise RefreshInProgress(stored.key.platform)
+        try:
+            renewed = await RefreshCall(vault=self.vault).ask(client, stored, self._now(turn))
+        except TokenUnreadable as unreadable:
+            now = self._now(turn)
+            await self._store(turn, refresh_outcome.after_unreadable(stored, unreadable, now=now, jitter=_chance()))
+            raise
+        except PlatformFailure as failure:
+            return await self._fail(info, turn, refresh_outcome.told(info, failure, self._now(turn)))
+        self.telemetry.token_refreshed(stored.key.platform, RefreshOutcome.SUCCEEDED)
+        return await self._store(turn, renewed)
+
+    async def _fail(self, info: PlatformInfo, turn: Turn, failure: PlatformFailure) -> PlatformConnection:
+        """Raise it, once it is stored what it means; unless somebody reconnected meanwhile."""
+        before = turn.connection
+        self.telemetry.token_refreshed(before.key.platform, _outcome(failure))
+        after = refresh_outcome.after(info, before, failure, now=self._now(turn), jitter=_chance())
+        stored = await self._store(turn, after)
+        if not stored.has_tokens_of(before):
+            return stored
+        if isinstance(failure, AuthFailure):
+            log.warning("The %s connection of %s expired: %s", info.name, before.key.studio, failure)
+        raise failure
+
+    async def _store(self, turn: Turn, after: PlatformConnection) -> PlatformConnection:
         """Store what came, and do not let go of it while the store is away: a rotated token exists only here."""
         give_up_at = self.clock.monotonic() + KEEP_TRYING.total_seconds()
         while True:
             try:
-                return await self.connections.end_refresh(owner, before, after)
+                return await self.connections.end_refresh(turn.owner, turn.connection, after)
             except ConnectionChanged:
-                return await self.connections.get(before.key)
+                return await self.connections.get(after.key)
             except StoreUnavailable:
-                if after is None or self.clock.monotonic() > give_up_at:
-                    raise  # the right alone runs out by itself
+                if self.clock.monotonic() > give_up_at:
+                    raise
             await asyncio.sleep(STORE_AGAIN.total_seconds())
 
-    async def _take_turn(
-        self, key: ConnectionKey, owner: UUID, before: PlatformConnection
-    ) -> PlatformConnection | None:
-        """The connection once the right to refresh is ours, or None when somebody else refreshed it meanwhile."""
+    async def _take_turn(self, info: PlatformInfo, before: PlatformConnection) -> Turn | None:
+        """The right to refresh, once it is ours, or None when somebody else refreshed the connection meanwhile."""
+        key, owner, lease = before.key, self.ids.new(), 2 * call_limit(info)
         deadline = self.clock.monotonic() + WAIT_FOR_OTHERS.total_seconds()
-        while (stored := await self.connections.begin_refresh(key, owner, REFRESH_LEASE)) is None:
-            if (await self.connections.get(key)).access_token != before.access_token:
+        while True:
+            asked_at = self.clock.monotonic()
+            try:
+                turn = await self.connections.begin_refresh(key, owner, lease, before)
+            except StoreUnavailable:
+                # The right may be ours all the same, with a question that was never asked.
+                self._later(self._give_back(owner, before, lease))
+                raise
+            if turn is not None:
+                break
+            if not (await self.connections.get(key)).has_tokens_of(before):
                 return None
             if self.clock.monotonic() > deadline:
                 raise RefreshInProgress(key.platform)
             await asyncio.sleep(WAIT_STEP.total_seconds())
-        return stored
+        stored = turn.connection
+        if not stored.has_tokens_of(before):
+            return None
+        if not turn.held:
+            until = stored.refresh.not_before or turn.now
+            raise refresh_outcome.while_waiting(stored, until, turn.now)
+        return Turn(owner=owner, connection=stored, began_at=turn.now, taken_at=asked_at, lease=lease)
 
-    async def _call(self, client: PlatformClient, stored: PlatformConnection) -> PlatformConnection:
-        credentials = self.vault.open_credentials(stored)
-        label = client.info.label
-        try:
-            async with asyncio.timeout(REFRESH_LIMIT.total_seconds()):
-                renewed = await client.refresh(stored.key, credentials, self.clock.now())
-            return self._renewed(client, stored, renewed)
-        except PlatformFailure as failure:
-            raise failure.retold(self.vault.tell(failure, credentials)) from None
-        except InvalidInput as nonsense:
-            raise ClientBug(f"The {label} client's token refresh gave nonsense: {nonsense}") from None
-        except TimeoutError:
-            raise TransientFailure(f"{label} did not answer the token refresh in time.") from None
-        except Exception as bug:  # noqa: BLE001  foreign code: what a plug-in raises unforeseen is told as its bug
-            told = self.vault.tell(bug, credentials)
-            raise ClientBug(f"The {label} client failed at the token refresh: {type(bug).__name__}: {told}") from None
+    async def _give_back(self, owner: UUID, before: PlatformConnection, lease: timedelta) -> None:
+        """Give back a right that was not used, for as long as it can be ours."""
+        give_up_at = self.clock.monotonic() + lease.total_seconds()
+        while self.clock.monotonic() < give_up_at:
+            try:
+                await self.connections.end_refresh(owner, before, None)
+            except StoreUnavailable:
+                await asyncio.sleep(STORE_AGAIN.total_seconds())
+            except (ConnectionChanged, ConnectionNotFound):
+                return
+            else:
+                return
 
-    def _renewed(self, client: PlatformClient, stored: PlatformConnection, renewed: object) -> PlatformConnection:
-        """The connection with what the platform gave, once that is known to be what it should be."""
-        if not isinstance(renewed, Credentials):
-            raise ClientBug(f"The {client.info.label} client returned no credentials from its token refresh.")
-        now, lifetime = self.clock.now(), client.info.token_lifetime
-        expires_at = renewed.expires_at
-        if expires_at is None and lifetime is not None:
-            expires_at = now + lifetime
-        given = ConnectionFields(
-            access_token=renewed.access_token,
-            refresh_token=renewed.refresh_token,
-            token_expires_at=expires_at,
-            scopes=renewed.scopes or stored.scopes,
-        ).checked()
-        return stored.renewed(
-            access_token=self.vault.encrypt_token(given.access_token, stored.key),
-            refresh_token=(
-                self.vault.encrypt_token(given.refresh_token, stored.key, "refresh_token")
-                if given.refresh_token is not None
-                else None
-            ),
-            token_expires_at=given.token_expires_at,
-            scopes=given.scopes,
-            now=now,
-        )
+    def _later(self, act: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(act, name="give back a refresh")
+        self.cleaning.add(task)
+        task.add_done_callback(self.cleaning.discard)
+
+    def _now(self, turn: Turn) -> datetime:
+        """The store's instant, whatever our own clock says."""
+        return turn.began_at + timedelta(seconds=self.clock.monotonic() - turn.taken_at)
+
+
+def _outcome(failure: PlatformFailure) -> RefreshOutcome:
+    if isinstance(failure, RefreshUnanswered):
+        return RefreshOutcome.LOST
+    return RefreshOutcome.REFUSED if isinstance(failure, AuthFailure) else RefreshOutcome.FAILED
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311  jitter, not a secret

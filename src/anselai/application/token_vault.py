@@ -1,9 +1,7 @@
 """Open tokens in, sealed tokens out, and back at the moment of a platform call."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, quote_plus
 
 from anselai.domain.connection import (
     ConnectionKey,
@@ -13,9 +11,9 @@ from anselai.domain.connection import (
     TokenField,
 )
 from anselai.domain.ports.cipher import TokenBinding, TokenCipher
+from anselai.domain.scrubbing import scrubbed
 from anselai.domain.secret import Secret
 
-SHORTEST_SECRET = 6  # a shorter one would blot out ordinary words, and is no secret
 LONGEST_TEXT = 500
 
 
@@ -43,16 +41,12 @@ class TokenVault:
             scopes=connection.scopes,
         )
 
-    def tell(self, foreign_text: object, credentials: Credentials | None) -> str:
+    def tell(self, foreign_text: object, *credentials: Credentials | None) -> str:
         """What foreign code said of a failure, as it may be kept and shown: without a token in any usual spelling,
         without characters that a database or a terminal stumbles over, and of a bounded length.
         """
-        text = _said(foreign_text)
-        tokens = () if credentials is None else (credentials.access_token, credentials.refresh_token)
-        for secret in (*tokens, *self.other_secrets):
-            if secret is not None and len(secret.reveal()) >= SHORTEST_SECRET:
-                for spelling in _spellings(secret.reveal()):
-                    text = text.replace(spelling, "***")
+        tokens = [token for each in credentials if each is not None for token in each.tokens]
+        text = scrubbed(_said(foreign_text), (*tokens, *self.other_secrets))
         return "".join(each if each.isprintable() else " " for each in text)[:LONGEST_TEXT]
 
 
@@ -61,11 +55,3 @@ def _said(foreign_text: object) -> str:
         return str(foreign_text)
     except Exception:  # noqa: BLE001  even an error's own text may be broken
         return type(foreign_text).__name__
-
-
-def _spellings(secret: str) -> set[str]:
-    """As it is, as in a URL, and as in JSON. A lone surrogate has no spelling in a URL."""
-    quotable = secret.encode("utf-8", "replace")
-    in_json = json.dumps(secret)[1:-1]
-    in_urls = (quote(quotable, safe=""), quote(quotable), quote_plus(quotable))
-    return {secret, *in_urls, in_json, in_json.replace("/", "\\/")}

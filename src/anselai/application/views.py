@@ -148,6 +148,7 @@ class PlatformStatus:
     platform: str
     label: str
     simulated: bool
+    exchanges_token: bool  # for the next one, without a refresh token
     connection: ConnectionView | None
     schedules: tuple[ScheduleStatus, ...]
 

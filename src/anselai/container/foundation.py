@@ -12,7 +12,7 @@ from anselai.adapters.postgres.rehearsal import Rehearsal
 from anselai.adapters.system import RandomIds, SystemClock
 from anselai.application.ansel import Ansel
 from anselai.application.running_jobs import WorkerLimits
-from anselai.container.keys import key_of
+from anselai.container.keys import key_of, older_keys_of
 from anselai.container.providers import Container, PostgresStores
 from anselai.domain.secret import Secret
 from anselai.settings import Settings
@@ -28,6 +28,7 @@ async def open_rehearsal(dsn: Secret, settings: Settings) -> AsyncIterator[Ansel
     container = Container(
         stores=PostgresStores(database=Object(rehearsal)),
         encryption_key=key_of(settings),
+        older_keys=Object(older_keys_of(settings)),
         platforms=InstalledPlatforms([StubClient], {}),
         clock=SystemClock(),
         limits=WorkerLimits(),

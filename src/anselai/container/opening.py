@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+
+from dependency_injector.providers import Object
 
 from anselai.adapters.crypto.keyring import generate_secret
 from anselai.adapters.platforms.registry import InstalledPlatforms
@@ -12,8 +14,9 @@ from anselai.adapters.postgres.embedded import start_embedded
 from anselai.adapters.system import SystemClock
 from anselai.application.ansel import Ansel
 from anselai.application.running_jobs import WorkerLimits
-from anselai.container.keys import check_key, key_of
+from anselai.container.keys import check_key, key_ids_told, key_of, older_keys_of, renewed_ring
 from anselai.container.providers import Container, MemoryStores, PostgresStores
+from anselai.domain.errors import StoreUnavailable
 from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.platform_client import PlatformPlugin
 from anselai.domain.secret import Secret
@@ -44,7 +47,11 @@ async def open_container(
             await asyncio.to_thread(migrate.upgrade, dsn, report=report)
         async with open_on(dsn, settings, limits=limits) as ansel:
             await ansel.health.check_schema()
-            yield ansel
+            try:
+                yield ansel
+            finally:
+                with suppress(StoreUnavailable):
+                    await ansel.rotation.ledger.settle()  # what was sealed and never stored here
 
 
 @asynccontextmanager
@@ -68,7 +75,7 @@ async def open_database(settings: Settings, *, report: Report = silent) -> Async
 @asynccontextmanager
 async def open_on(dsn: Secret, settings: Settings, *, limits: WorkerLimits | None = None) -> AsyncIterator[Ansel]:
     """Everything over the database at this address, whatever its schema. Raises InvalidSettings."""
-    stores = PostgresStores(dsn=dsn)
+    stores = PostgresStores(dsn=dsn, key_ids=Object(key_ids_told(settings)))
     container = Container(
         stores=stores,
         encryption_key=key_of(settings),
@@ -76,8 +83,11 @@ async def open_on(dsn: Secret, settings: Settings, *, limits: WorkerLimits | Non
         clock=SystemClock(),
         limits=limits
         or WorkerLimits(runs_per_process=settings.runs_per_process, runs_per_fleet=settings.runs_per_fleet),
+        api_key=Object(settings.api_key),
+        older_keys=Object(older_keys_of(settings)),
+        renewed_ring=Object(renewed_ring(settings)),
     )
-    container.sealing_key()  # a bad key stops the start, not the first connection
+    container.ring()  # a bad key stops the start, not the first connection
     async with stores.database():
         try:
             yield container.ansel()
@@ -89,11 +99,15 @@ async def open_on(dsn: Secret, settings: Settings, *, limits: WorkerLimits | Non
 async def open_ansel(
     database_url: str | None = None, *, settings: Settings | None = None, limits: WorkerLimits | None = None
 ) -> AsyncIterator[Ansel]:
-    """`open_container` for a program: the settings default to the environment's, the URL to theirs."""
+    """`open_container` for a program: the settings default to the environment's, the URL to theirs.
+
+    Raises KeysMissing too, when a stored token needs a key that the settings do not have.
+    """
     chosen = load_settings() if settings is None else settings
     if database_url is not None:
         chosen = replace(chosen, database_url=Secret(database_url))
     async with open_container(chosen, limits=limits) as ansel:
+        await ansel.keys.check()
         yield ansel
 
 
@@ -103,10 +117,11 @@ async def open_in_memory(
     plugins: Sequence[PlatformPlugin] | None = None,
     clock: Clock | None = None,
     limits: WorkerLimits | None = None,
+    api_key: Secret | None = None,
 ) -> AsyncIterator[Ansel]:
-    """The same system over a store in memory that is gone at the end, with a key of its own.
+    """The same system over a store in memory that is gone at the end, with an encryption key of its own.
 
-    `plugins` replaces the installed platforms, `clock` the system's.
+    `plugins` replaces the installed platforms, `clock` the system's; `api_key` is what ANSELAI_API_KEY is elsewhere.
     """
     clock = clock or SystemClock()
     container = Container(
@@ -115,5 +130,6 @@ async def open_in_memory(
         platforms=InstalledPlatforms.discover({}) if plugins is None else InstalledPlatforms(plugins, {}),
         clock=clock,
         limits=limits or WorkerLimits(),
+        api_key=Object(api_key),
     )
     yield container.ansel()

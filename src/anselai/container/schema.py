@@ -50,3 +50,10 @@ def schema_revisions() -> tuple[str, ...]:
 def schema_sql(since: str | None = None) -> str:
     """The SQL that leads from a revision, or from an empty database, to what this version needs."""
     return migrate.sql(since)
+
+
+def schema_grants(role: str) -> str:
+    """The SQL that gives a role the rights that serving takes, for the owner of the tables to run."""
+    from anselai.adapters.postgres.grants import grants
+
+    return grants(role)

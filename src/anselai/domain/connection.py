@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Literal, NewType
 from uuid import UUID
 
+from anselai.domain.confided import confide_tokens
+from anselai.domain.refreshing import RefreshState
 from anselai.domain.secret import Secret
 
 DEFAULT_STUDIO = "default"
@@ -46,10 +48,23 @@ class Credentials:
     expires_at: datetime | None = None
     scopes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        confide_tokens(self.tokens)
+
+    @property
+    def tokens(self) -> tuple[Secret, ...]:
+        """As secrets, also where a plug-in gave something else."""
+        given: tuple[object, ...] = (self.access_token, self.refresh_token)
+        return tuple(each if isinstance(each, Secret) else Secret(str(each)) for each in given if each is not None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformConnection:
-    """One studio's grant on one platform. Instants are aware and in UTC; `version` grows with every change."""
+    """One studio's grant on one platform. Instants are aware and in UTC.
+
+    The store moves the versions: `version` with every change, `token_version` when the tokens become others. The same
+    tokens sealed with another key are not others: ask `has_tokens_of`, and never compare sealed texts.
+    """
 
     id: UUID
     key: ConnectionKey
@@ -65,6 +80,25 @@ class PlatformConnection:
     last_error_code: str | None = None
     last_error: str | None = None
     version: int = 1
+    token_version: int = 1
+    refresh: RefreshState = field(default_factory=RefreshState)
+
+    def has_tokens_of(self, other: "PlatformConnection") -> bool:
+        """Whether this is the same connection with the same tokens, however they are sealed by now."""
+        return (self.id, self.token_version) == (other.id, other.token_version)
+
+    def rebased(self, seen: "PlatformConnection", current: "PlatformConnection") -> "PlatformConnection | None":
+        """This, made of `seen`, as if it were made of `current`; None unless the two differ in their seals only."""
+        as_seen = {"access_token": seen.access_token, "refresh_token": seen.refresh_token, "version": seen.version}
+        if replace(current, **as_seen) != seen:  # type: ignore[arg-type]  # each is what the field of its name is
+            return None
+        keeps_access, keeps_refresh = self.access_token == seen.access_token, self.refresh_token == seen.refresh_token
+        return replace(
+            self,
+            access_token=current.access_token if keeps_access else self.access_token,
+            refresh_token=current.refresh_token if keeps_refresh else self.refresh_token,
+            version=current.version,
+        )
 
     def renewed(
         self,
@@ -75,7 +109,7 @@ class PlatformConnection:
         scopes: tuple[str, ...],
         now: datetime,
     ) -> "PlatformConnection":
-        """New tokens make a connection active again and clear its error."""
+        """New tokens make a connection active again and clear its error. When to refresh them is yet to be said."""
         return replace(
             self,
             access_token=access_token,
@@ -86,7 +120,12 @@ class PlatformConnection:
             last_error_code=None,
             last_error=None,
             updated_at=now,
+            refresh=RefreshState(),
         )
+
+    def refreshed_at(self, at: datetime | None) -> "PlatformConnection":
+        """The connection with a time for its next refresh."""
+        return replace(self, refresh=replace(self.refresh, at=at))
 
     def marked(
         self, status: ConnectionStatus, *, now: datetime, code: str | None = None, reason: str | None = None

@@ -1,10 +1,17 @@
 """One tree of errors. Each leaf has a stable code; none knows of HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar
+
+_LONGEST_NAME = 20  # characters
+
+
+def _named(platform: str) -> str:
+    """What is longer than names are may be a token that was put into the wrong place: it is not repeated whole."""
+    return platform if len(platform) <= _LONGEST_NAME else f"{platform[:6]}..."
 
 
 class AnselError(Exception):
@@ -39,7 +46,7 @@ class UnknownPlatform(AnselError):
     code = "UNKNOWN_PLATFORM"
 
     def __init__(self, platform: str, known: Sequence[str]) -> None:
-        super().__init__(f"There is no platform {platform!r}. Known are: {', '.join(sorted(known))}.")
+        super().__init__(f"There is no platform {_named(platform)!r}. Known are: {', '.join(sorted(known))}.")
 
 
 class ConnectionExists(AnselError):
@@ -53,7 +60,7 @@ class ConnectionNotFound(AnselError):
     code = "CONNECTION_NOT_FOUND"
 
     def __init__(self, platform: str) -> None:
-        super().__init__(f"{platform} is not connected. Connect it first.")
+        super().__init__(f"{_named(platform)} is not connected. Connect it first.")
 
 
 class ConnectionChanged(AnselError):
@@ -163,6 +170,37 @@ class InvalidSettings(AnselError):
     code = "INVALID_SETTINGS"
 
 
+class KeysMissing(InvalidSettings):
+    """Stored tokens need keys that are not in the ring. `rows` says how many connections need which."""
+
+    code = "ENCRYPTION_KEY_MISSING"
+
+    def __init__(self, rows: Mapping[str, int], some: Sequence[str]) -> None:
+        self.rows = dict(rows)
+        needed = ", ".join(f"{key_id or 'unnamed'} ({number})" for key_id, number in sorted(rows.items()))
+        super().__init__(
+            f"Stored tokens need encryption keys that are not here: {needed}, for example those of {', '.join(some)}."
+            " Add the missing keys to ENCRYPTION_KEYS_OLD. If a key is lost for good, remove these connections with"
+            " anselai connections remove, and connect the platforms again."
+        )
+
+
+class KeyNeeded(AnselError):
+    """An encryption key may not go yet."""
+
+    code = "ENCRYPTION_KEY_NEEDED"
+
+
+class RotationTooEarly(AnselError):
+    code = "ROTATION_TOO_EARLY"
+
+    def __init__(self, primary: str) -> None:
+        super().__init__(
+            f"A running process does not have the encryption key {primary} yet, and could not open what it seals."
+            " Add that key to ENCRYPTION_KEYS_OLD of every process, start each anew, and repeat this."
+        )
+
+
 class EmbeddedDatabaseFailed(AnselError):
     """The database that comes with AnselAI cannot be made, started or stopped; the message says what to do."""
 
@@ -187,7 +225,7 @@ class PlatformFailure(AnselError):
 
     def retold(self, message: str) -> "PlatformFailure":
         """The same failure in these words, as one of our own classes: a plug-in's may say more than they should."""
-        for kind in (TransientFailure, AuthFailure, PermanentFailure):
+        for kind in (AnswerLost, TransientFailure, AuthFailure, PermanentFailure):
             if isinstance(self, kind):
                 return kind(message)
         if isinstance(self, RateLimited):
@@ -200,6 +238,12 @@ class TransientFailure(PlatformFailure):
 
     code = "PLATFORM_UNAVAILABLE"
     failure_class = FailureClass.TRANSIENT
+
+
+class AnswerLost(TransientFailure):
+    """The question may have reached the platform, and no answer came: a time-out, a connection that was cut."""
+
+    code = "PLATFORM_ANSWER_LOST"
 
 
 class RateLimited(PlatformFailure):
@@ -221,6 +265,18 @@ class AuthFailure(PlatformFailure):
     failure_class = FailureClass.AUTH
 
 
+class RefreshUnanswered(AuthFailure):
+    """A platform whose refresh tokens work once was asked for new tokens, and nobody knows what it answered."""
+
+    code = "REFRESH_UNANSWERED"
+
+    def __init__(self, label: str, asked_at: str) -> None:
+        super().__init__(
+            f"Expired: reconnect. {label} was asked for new tokens at {asked_at}, and its answer never arrived."
+            " Its refresh tokens work only once, so the stored one may be used up, and it is not tried again."
+        )
+
+
 class PermanentFailure(PlatformFailure):
     """Trying again cannot help: the request itself is refused."""
 
@@ -240,3 +296,55 @@ class ClientBug(PlatformFailure):
 
     code = "PLATFORM_CLIENT_BUG"
     failure_class = FailureClass.BUG
+
+
+class Unauthenticated(AnselError):
+    """No key, or none that opens: one message, whatever the reason."""
+
+    code = "UNAUTHENTICATED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A valid API key is needed, as the header Authorization: Bearer ansel_..."
+            " Make one with: anselai keys api create"
+        )
+
+
+class Forbidden(AnselError):
+    code = "FORBIDDEN"
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        super().__init__(f"This key may not do that: it takes a key with the scope {scope}.")
+
+
+class StudioExists(AnselError):
+    code = "STUDIO_EXISTS"
+
+    def __init__(self, studio: str) -> None:
+        super().__init__(f"There is a studio {studio} already.")
+
+
+class StudioNotFound(AnselError):
+    code = "STUDIO_NOT_FOUND"
+
+    def __init__(self, studio: str) -> None:
+        super().__init__(f"There is no studio {studio!r}. See: anselai studios list")
+
+
+class StudioInUse(AnselError):
+    """The studio has connections, whose tokens would be lost with it."""
+
+    code = "STUDIO_IN_USE"
+
+    def __init__(self, studio: str) -> None:
+        super().__init__(
+            f"The studio {studio} has connections. Remove them first, or say that they go with it: --with-connections"
+        )
+
+
+class ApiKeyNotFound(AnselError):
+    code = "API_KEY_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such API key in this studio. See: anselai keys api list")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from anselai.domain.connection import ConnectionKey, ConnectionStatus
+from anselai.domain.errors import RefreshInProgress, StoreUnavailable, UnknownPlatform
 from anselai.domain.frequency import Frequency
 from anselai.domain.schedule import SyncSchedule
 from anselai.domain.sync_job import AttemptResult, Outcome
@@ -17,6 +18,9 @@ DISABLE_AFTER: Final = 10
 # The reason with two gaps, so that a store can fill them in where the number is known.
 REASON: Final = "{} runs in a row failed, the last with {}; switch it on again when the cause is gone"
 
+# These say nothing of the platform or the connection, and pass without anybody touching the schedule.
+_OURS: Final = frozenset({StoreUnavailable.code, UnknownPlatform.code, RefreshInProgress.code})
+
 # The reason is told again in the row of every slot that is passed over, and a row of the log has room for 1000.
 _LONGEST_CODE: Final = 100
 _LONGEST_MESSAGE: Final = 500
@@ -24,10 +28,11 @@ _LONGEST_MESSAGE: Final = 500
 
 def lengthens(result: AttemptResult) -> bool:
     """Whether a result is one more failure. One that expired the connection is not: that pauses the schedules, and
-    they come back by themselves when it is reconnected.
+    they come back by themselves when it is reconnected. Nor is one for which the deployment is to blame: a database
+    that was away, or a plug-in that is not installed.
     """
     failed = result.outcome in (Outcome.FAILED, Outcome.STALLED)
-    return failed and result.connection_status is not ConnectionStatus.EXPIRED
+    return failed and result.connection_status is not ConnectionStatus.EXPIRED and result.error_code not in _OURS
 
 
 def cause(code: str | None, message: str | None) -> str:

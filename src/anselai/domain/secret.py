@@ -1,7 +1,7 @@
 """A value that prints nothing."""
 
 import hmac
-from typing import NoReturn
+from typing import NoReturn, Self
 
 
 class Secret:
@@ -32,10 +32,20 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self.__text.encode(), other.reveal().encode())
+        mine, theirs = (each.encode("utf-8", "surrogatepass") for each in (self.__text, other.reveal()))
+        return hmac.compare_digest(mine, theirs)
 
     def __hash__(self) -> int:
         return hash(self.__text)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # as every value that does not change: `asdict` copies what it meets
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret has no state to show: seal it with a TokenCipher instead")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled: seal it with a TokenCipher instead")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection, SealedToken
+from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection
 from anselai.domain.errors import FailureClass
 from anselai.domain.frequency import Frequency
 
@@ -107,7 +107,7 @@ class AttemptResult:
     """How an attempt ended.
 
     `connection_status` is what the run learned about the connection, if anything; it holds only while the connection
-    still has the access token that was judged, since a new one makes a new connection of it.
+    still has the tokens that were judged, since new ones make a new connection of it.
     """
 
     lease: JobLease
@@ -122,7 +122,7 @@ class AttemptResult:
     error_code: str | None = None
     error_message: str | None = None
     connection_status: ConnectionStatus | None = None
-    judged_token: SealedToken | None = field(default=None, repr=False)
+    judged_token_version: int | None = None
 
     @property
     def next_state(self) -> JobState:

@@ -13,7 +13,9 @@ from typing import Any
 from anselai.application.ansel import Ansel
 from anselai.application.sync_worker import SyncWorker
 from anselai.container import open_container
+from anselai.entrypoints.core_dumps import leave_no_core_dump
 from anselai.entrypoints.database_watch import DatabaseWatch
+from anselai.entrypoints.logs import log_what_nobody_catches
 from anselai.entrypoints.stop_signals import StopSignals, stop_signals
 from anselai.settings import Settings
 
@@ -26,11 +28,13 @@ LEFT_BEHIND = 3.0  # seconds
 
 
 def run_process(main: Coroutine[Any, Any, bool]) -> int:
-    """Run a daemon's life; the exit code of its process.
+    """Run a daemon's life; the exit code of its process, which from here on leaves no secret to whoever looks at it.
 
     By the end of `main` all is closed. A plug-in that ignores its cancellation, or blocks a thread, may keep the
     process no longer than LEFT_BEHIND.
     """
+    leave_no_core_dump()
+    log_what_nobody_catches()
     with asyncio.Runner() as runner:
         code = 0 if runner.run(main) else 1
         impatience = threading.Timer(LEFT_BEHIND, _exit_anyway, [code])
@@ -52,13 +56,14 @@ async def run_daemon(settings: Settings, work: Work, say: Say) -> bool:
     """Open everything, work, and close everything: the pool, and then the embedded database.
 
     `work` stops by itself what it started, and returns whether it was asked to. So does this; a signal during the
-    opening counts as asked. Raises what `open_container` raises.
+    opening counts as asked. Raises what `open_container` raises, and KeysMissing.
     """
     with stop_signals(say) as stop:
         try:
             async with AsyncExitStack() as stack:
                 with stop.cancelling():
                     ansel = await stack.enter_async_context(open_container(settings, report=say))
+                    await ansel.keys.check()
                 _warn_of_limits_of_nothing(settings, {each.name for each in ansel.platforms.platforms.all()})
                 watch = DatabaseWatch(settings=settings, ansel=ansel, report=say)
                 watching = asyncio.create_task(watch.run(), name="database watch")

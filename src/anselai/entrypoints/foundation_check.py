@@ -7,7 +7,7 @@ killed leaves nothing.
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,10 +24,10 @@ from anselai.container import (
     try_every_table,
 )
 from anselai.domain.errors import AnselError
+from anselai.domain.scrubbing import scrubbed
 from anselai.domain.secret import Secret
 from anselai.entrypoints import foundation_steps as steps
 from anselai.entrypoints.foundation_calls import every_route
-from anselai.entrypoints.logs import blot_out, secrets_of
 from anselai.entrypoints.start_screen import place_of_data
 from anselai.settings import Settings
 
@@ -42,7 +42,7 @@ class Tally:
     """Runs checks one by one, prints a line for each, and remembers whether any failed."""
 
     say: Say
-    secrets: list[str]
+    secrets: Sequence[Secret]
     failed: bool = False
 
     async def check(self, name: str, act: Callable[[], Awaitable[T]], tell: Callable[[T], str] = str) -> T | None:
@@ -66,7 +66,7 @@ class Tally:
         self._print("FAILED", name, why)
 
     def _print(self, result: str, name: str, told: str) -> None:
-        self.say(blot_out(f"{result:<8}{name:<12}{' '.join(told.split())}", self.secrets))
+        self.say(scrubbed(f"{result:<8}{name:<12}{' '.join(told.split())}", self.secrets))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Foundation:
 
 async def check_foundation(settings: Settings, *, say: Say, report: Say) -> bool:
     """Print one line a check; whether all of them passed. Works beside a running `serve`, and alone."""
-    tally = Tally(say=say, secrets=secrets_of(settings))
+    tally = Tally(say=say, secrets=settings.secrets)
     if await tally.check("settings", lambda: steps.settings(settings)) is None:
         return False
     async with AsyncExitStack() as stack:

@@ -41,7 +41,8 @@ def tell_tables(tables: Sequence[str]) -> str:
 
 
 async def stored_tokens(ansel: Ansel, key: KeyInUse) -> str:
-    """The key in use opens every stored token."""
+    """No stored token of any studio needs another key, and the keys open those of the default studio."""
+    await ansel.keys.check()
     stored = await ansel.connections.connections.list(DEFAULT_STUDIO)
     unreadable = []
     for connection in stored:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from anselai.domain.errors import InvalidSettings
 from anselai.entrypoints.http.head import LARGEST_HEAD
+from anselai.entrypoints.patient_protocol import PatientProtocol
 from anselai.entrypoints.stop_signals import StopSignals
 
 BACKLOG = 2048
@@ -31,7 +32,7 @@ def http_server(app: ASGIApp) -> HttpServer:
     return HttpServer(
         uvicorn.Config(
             app,
-            http="h11",
+            http=PatientProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -64,7 +65,9 @@ def listen(host: str, port: int, way_out: str = "ANSELAI_PORT={} anselai serve")
 
 
 def address_of(listener: socket.socket) -> str:
+    """Where a browser on this machine finds it; what listens everywhere is found at the loopback address too."""
     host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

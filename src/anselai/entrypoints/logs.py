@@ -1,27 +1,26 @@
 """The log: one line a record, on standard error, and no secret in any."""
 
 import logging
-import re
 import sys
-from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qs, unquote, urlsplit
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TextIO
 
+from anselai.domain.confided import confided
+from anselai.domain.scrubbing import scrubbed
 from anselai.domain.secret import Secret
 from anselai.settings import Settings
 
+log = logging.getLogger("anselai")
+
 LINE = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
 CLOCK = "%Y-%m-%d %H:%M:%S"
-SHORTEST_SECRET = 6  # characters; blotting out shorter ones would garble everything else
 
 REPEAT_AFTER = 60.0  # seconds
 MOST_REMEMBERED = 1000
 NEWS = {"is_news": True}  # as `extra`: told each time, because it is only said when something changed
-
-# What a driver may quote of an address: `://user:password@`, and `password=…` of a key-value or a query form.
-_PASSWORDS = (
-    re.compile(r"(?<=://)[^\s/@]*:[^\s/]*@"),
-    re.compile(r"(?<=\bpassword=)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE),
-)
 
 
 def alike(*what: object) -> Mapping[str, object]:
@@ -30,17 +29,17 @@ def alike(*what: object) -> Mapping[str, object]:
 
 
 class SecretlessFormatter(logging.Formatter):
-    """Formats a record, its traceback included, and then blots out every secret that the settings hold."""
+    """Formats a record, its traceback included, and then blots out these secrets and what plug-ins were told."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Sequence[Secret]) -> None:
         super().__init__(LINE, CLOCK)
-        self.secrets = tuple(secrets)
+        self.secrets = secrets
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  its name in logging
         return " ".join(super().formatMessage(record).splitlines())
 
     def format(self, record: logging.LogRecord) -> str:
-        return blot_out(super().format(record), self.secrets)
+        return scrubbed(super().format(record), (*self.secrets, *confided()))
 
 
 class SpareRepeats(logging.Filter):
@@ -53,9 +52,10 @@ class SpareRepeats(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING or getattr(record, "is_news", False):
             return True
-        what = getattr(record, "alike", None)
-        told = record.getMessage() if what is None else (record.msg, *what)
-        words = (record.name, told, repr(record.exc_info[1]) if record.exc_info else None)
+        try:
+            words = _words(record)
+        except Exception:  # noqa: BLE001  somebody else's text may be broken; that is told where it is written
+            return True
         if record.created - self.told_at.get(words, 0.0) < REPEAT_AFTER:
             return False
         self.told_at.pop(words, None)  # to the end: the first is the one that was told the longest ago
@@ -65,39 +65,41 @@ class SpareRepeats(logging.Filter):
         return True
 
 
-def blot_out(text: str, secrets: Iterable[str]) -> str:
-    """The text without these secrets, and without the password of any address in it."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    for password in _PASSWORDS:
-        text = password.sub(lambda found: "***@" if found[0].endswith("@") else "***", text)
-    return text
+class CarefulHandler(logging.StreamHandler[TextIO]):
+    """Writes to standard error. Of a record that cannot be written it tells where it comes from, and not its words."""
 
-
-def secrets_of(settings: Settings) -> list[str]:
-    """Every secret text that could come by, the longest first: the key, the database's password, the platforms' own."""
-    declared = [name for name in settings.platform_values if re.search("SECRET|PASSWORD|TOKEN|KEY", name)]
-    given = [settings.platform_values[name] for name in declared]
-    if settings.encryption_key is not None:
-        given.append(settings.encryption_key)
-    texts = {*(each.reveal() for each in given), *_passwords_of(settings.database_url)}
-    return sorted((each for each in texts if len(each) >= SHORTEST_SECRET), key=len, reverse=True)
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  its name in logging
+        with suppress(OSError, ValueError):
+            place = f"{record.name}, {record.pathname}:{record.lineno}"
+            self.stream.write(f"A line of the log cannot be written: {place}\n")
 
 
 def set_up_logging(settings: Settings) -> None:
-    """Ours at the level of the settings; the libraries' only from WARNING on."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Ours at the level of the settings; the libraries' only from WARNING on; and what ends this process."""
+    handler = CarefulHandler(sys.stderr)
     handler.addFilter(SpareRepeats())
-    handler.setFormatter(SecretlessFormatter(secrets_of(settings)))
+    handler.setFormatter(SecretlessFormatter(settings.secrets))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("anselai").setLevel(settings.log_level)
+    sys.excepthook = _tell_the_end
 
 
-def _passwords_of(url: Secret | None) -> list[str]:
-    if url is None:
-        return []
-    parts = urlsplit(url.reveal())
-    userinfo = parts.netloc.rpartition("@")[0]
-    written = userinfo.partition(":")[2]
-    queried = parse_qs(parts.query).get("password", [])
-    return [url.reveal(), written, unquote(written), *queried]
+def log_what_nobody_catches() -> None:
+    """Whatever else Python would print by itself, and as it is: of threads, of finalizers, and warnings."""
+    threading.excepthook = lambda told: _tell("A thread failed.", told.exc_value)
+    sys.unraisablehook = lambda told: _tell("Something failed where nobody could be told.", told.exc_value)
+    logging.captureWarnings(True)
+
+
+def _tell_the_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    log.critical("AnselAI met something unforeseen, and ends.", exc_info=(kind, error, trace))
+
+
+def _tell(words: str, error: BaseException | None) -> None:
+    log.error("%s", words, exc_info=error)
+
+
+def _words(record: logging.LogRecord) -> tuple[object, ...]:
+    what = getattr(record, "alike", None)
+    told = record.getMessage() if what is None else (record.msg, *what)
+    return record.name, told, repr(record.exc_info[1]) if record.exc_info else None

@@ -6,6 +6,7 @@ from socket import socket
 
 from anselai.application.ansel import Ansel
 from anselai.entrypoints.daemon import Say, run_daemon, stop_worker, until_stopped
+from anselai.entrypoints.exposure import check_exposure, check_somebody_has_a_key
 from anselai.entrypoints.start_screen import place_of_data
 from anselai.entrypoints.stop_signals import StopSignals
 from anselai.settings import Settings
@@ -16,12 +17,15 @@ async def run_scheduler(settings: Settings, say: Say) -> bool:
 
     Raises InvalidSettings, and what `open_container` raises.
     """
+    if settings.metrics_port is not None:
+        check_exposure(settings)
     ready = f"The scheduler runs on {place_of_data(settings)}. Ctrl-C stops it."
     with _listener(settings) as listener:
 
         async def work(ansel: Ansel, stop: StopSignals) -> bool:
             if listener is not None:
-                return await _work_and_serve(ansel, stop, listener, say, ready)
+                await check_somebody_has_a_key(settings, ansel)
+                return await _work_and_serve(settings, ansel, stop, listener, say, ready)
             worker = asyncio.create_task(ansel.worker.run(), name="scheduler")
             say(ready)
             asked = await until_stopped(stop, worker)
@@ -39,7 +43,10 @@ def _listener(settings: Settings) -> socket | nullcontext[None]:
     return listen(settings.host, settings.metrics_port, "ANSELAI_METRICS_PORT={} anselai scheduler")
 
 
-async def _work_and_serve(ansel: Ansel, stop: StopSignals, listener: socket, say: Say, ready: str) -> bool:
+async def _work_and_serve(
+    settings: Settings, ansel: Ansel, stop: StopSignals, listener: socket, say: Say, ready: str
+) -> bool:
+    from anselai.entrypoints.http.doors import Doors
     from anselai.entrypoints.http.gated_app import build_metrics_app
     from anselai.entrypoints.http_server import address_of
     from anselai.entrypoints.serve import serve_on
@@ -48,4 +55,5 @@ async def _work_and_serve(ansel: Ansel, stop: StopSignals, listener: socket, say
         say(f"Figures for Prometheus: {address_of(listener)}/metrics")
         say(ready)
 
-    return await serve_on(ansel, build_metrics_app(ansel), stop, listener, tell, with_scheduler=True)
+    app = build_metrics_app(ansel, Doors.of(settings))
+    return await serve_on(ansel, app, stop, listener, tell, with_scheduler=True)

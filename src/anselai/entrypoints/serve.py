@@ -9,30 +9,39 @@ from starlette.applications import Starlette
 from anselai.application.ansel import Ansel
 from anselai.container import key_in_use
 from anselai.entrypoints.daemon import Say, run_daemon, stop_worker, until_stopped
+from anselai.entrypoints.exposure import check_exposure, check_somebody_has_a_key
+from anselai.entrypoints.first_key import first_key
 from anselai.entrypoints.http.app import build_app
+from anselai.entrypoints.http.doors import Doors
+from anselai.entrypoints.http.one_time_code import OneTimeCode
 from anselai.entrypoints.http_server import address_of, http_server, listen, stop_http
 from anselai.entrypoints.start_screen import start_screen
 from anselai.entrypoints.stop_signals import StopSignals
 from anselai.settings import Settings
 
 
-async def run_serve(settings: Settings, say: Say, *, with_scheduler: bool = True) -> bool:
-    """Serve until SIGINT or SIGTERM; whether it ended because of one.
+async def run_serve(settings: Settings, say: Say, *, with_scheduler: bool = True, is_watched: bool = False) -> bool:
+    """Serve until SIGINT or SIGTERM; whether it ended because of one. `is_watched`: `say` is read by a person.
 
     The port is taken first, so that a second `serve` by mistake starts nothing. Raises InvalidSettings, and what
     `open_container` raises.
     """
+    check_exposure(settings)
     with listen(settings.host, settings.port) as listener:
 
         async def work(ansel: Ansel, stop: StopSignals) -> bool:
+            await check_somebody_has_a_key(settings, ansel)
+            code = OneTimeCode(clock=ansel.clock)
             screen = start_screen(
                 address=address_of(listener),
+                code=code.issue() if settings.auth else None,
+                first_key=await first_key(settings, ansel, is_watched=is_watched),
                 settings=settings,
                 key=key_in_use(settings),
                 platforms=await ansel.platforms.list_platforms(),
                 with_scheduler=with_scheduler,
             )
-            app = build_app(ansel, scheduler_runs_here=with_scheduler)
+            app = build_app(ansel, doors=Doors.of(settings), sign_in_code=code, scheduler_runs_here=with_scheduler)
             return await serve_on(ansel, app, stop, listener, lambda: say(screen), with_scheduler=with_scheduler)
 
         return await run_daemon(settings, work, say)

@@ -1,6 +1,7 @@
 """Ways to ask an application, and AnselAIs that fail as they are told."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -9,6 +10,12 @@ from starlette.applications import Starlette
 from starlette.types import Message, Scope
 
 from anselai.application.ansel import Ansel
+from anselai.domain.secret import Secret
+from anselai.entrypoints.http.areas import is_for_programs
+
+KEY = Secret("tests-only-4b1f0c7a9e2d8365-not-a-secret")  # ANSELAI_API_KEY
+BEARER = (b"authorization", f"Bearer {KEY.reveal()}".encode())
+FORM_TYPE = "application/x-www-form-urlencoded"
 
 JSON = [(b"host", b"127.0.0.1:3200"), (b"content-type", b"application/json")]
 
@@ -29,8 +36,16 @@ async def ask(
     query: bytes = b"",
     headers: Iterable[tuple[bytes, bytes]] = JSON,
     chunks: Sequence[bytes] = (b"",),
+    known: bool = True,
+    client: str = "127.0.0.1",
 ) -> Reply:
-    """Ask with exactly these bytes, also such that no HTTP client would send."""
+    """Ask with exactly these bytes, also such that no HTTP client would send.
+
+    Whoever asks is `known`: programs by the key, and browsers by a session that was begun with it.
+    """
+    headers = list(headers)
+    if known and not any(name == b"authorization" for name, _ in headers):
+        headers += [BEARER] if is_for_programs(path) else [await session_of(app, headers)]
     scope: Scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -40,9 +55,9 @@ async def ask(
         "path": path,
         "query_string": query,
         "root_path": "",
-        "headers": list(headers),
+        "headers": headers,
         "server": ("127.0.0.1", 3200),
-        "client": ("127.0.0.1", 50000),
+        "client": (client, 50000),
     }
     reply = Reply()
 
@@ -63,6 +78,53 @@ async def ask(
 
     await app(scope, receive, send)
     return reply
+
+
+async def session_of(app: Starlette, headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """A Cookie header of somebody who signed in with the key, as it is called under that Host."""
+    if getattr(app.state, "cookie_of_tests", None) is None:
+        host = [(b"host", b"127.0.0.1")]
+        page = await ask(app, "GET", "/sign-in", headers=host, known=False)
+        form = f"formToken={form_token(page.body.decode())}&apiKey={KEY.reveal()}".encode()
+        sent = [*host, (b"content-type", FORM_TYPE.encode()), (b"cookie", page.headers["set-cookie"].encode())]
+        reply = await ask(app, "POST", "/sign-in", headers=sent, chunks=[form], known=False)
+        assert reply.status == 303, reply
+        app.state.cookie_of_tests = reply.headers["set-cookie"].partition(";")[0].partition("=")[2]
+    port = next((value for name, value in headers if name == b"host"), b"").rpartition(b":")[2]
+    return b"cookie", b"anselai-%s=%s" % (port if port.isdigit() else b"80", app.state.cookie_of_tests.encode())
+
+
+def form_token(html: str) -> str:
+    found = re.search(r'name="formToken" value="([^"]+)"', html)
+    assert found is not None, html
+    return found[1]
+
+
+class Known(httpx.Auth):
+    """Lets a client be known: by the key at the API, and in forms by the token of its session."""
+
+    requires_request_body = True
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        body, given = await request.aread(), request.headers
+        if is_for_programs(request.url.path):
+            given.setdefault("authorization", BEARER[1].decode())
+        elif request.method == "POST" and given.get("content-type", FORM_TYPE).startswith(FORM_TYPE):
+            content = body if b"formToken=" in body else f"formToken={self.token}&".encode() + body
+            kept = {name: value for name, value in given.multi_items() if name != "content-length"}
+            request = httpx.Request("POST", request.url, headers={"content-type": FORM_TYPE, **kept}, content=content)
+        yield request
+
+
+async def sign_in(client: httpx.AsyncClient) -> None:
+    """With the key, so that the client sees pages, and what it sends is sent by forms of ours."""
+    token = form_token((await client.get("/sign-in")).text)
+    answer = await client.post("/sign-in", data={"formToken": token, "apiKey": KEY.reveal()})
+    assert answer.status_code == 303, answer.text
+    client.auth = Known(form_token((await client.get("/sync")).text))
 
 
 async def connect(client: httpx.AsyncClient, platform: str = "google", **fields: object) -> dict[str, Any]:

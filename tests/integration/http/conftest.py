@@ -10,6 +10,7 @@ from anselai.application.ansel import Ansel
 from anselai.container import open_in_memory
 from anselai.entrypoints.http.app import build_app
 from tests.fakes import FakeClock
+from tests.integration.http.asking import KEY, sign_in
 
 ADDRESS = "http://127.0.0.1:3200"
 
@@ -21,7 +22,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def ansel(clock: FakeClock) -> AsyncIterator[Ansel]:
-    async with open_in_memory(clock=clock) as opened:
+    async with open_in_memory(clock=clock, api_key=KEY) as opened:
         yield opened
 
 
@@ -34,5 +35,14 @@ async def app(ansel: Ansel) -> AsyncIterator[Starlette]:
 
 @pytest.fixture
 async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who has the key and signed in with it."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=ADDRESS) as client:
+        await sign_in(client)
+        yield client
+
+
+@pytest.fixture
+async def stranger(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody without a key."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=ADDRESS) as client:
         yield client

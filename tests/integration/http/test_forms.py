@@ -14,7 +14,7 @@ CANARY = "canary-4711.token"
 
 async def test_a_platform_is_connected_by_a_form(client: httpx.AsyncClient) -> None:
     form = await look(client, "/connections/google/connect")
-    tokens = [each for each in form.all("input") if "oken" in each["name"] and "Expires" not in each["name"]]
+    tokens = [each for each in form.all("input") if each["name"] in ("accessToken", "refreshToken")]
     assert [(each["type"], each["autocomplete"]) for each in tokens] == [("password", "off")] * 2
     sent = await submit(
         client,
@@ -110,13 +110,17 @@ async def test_a_test_tells_its_result_on_the_page(client: httpx.AsyncClient, cl
 
 async def test_a_token_is_refreshed_by_a_button_where_that_is_possible(client: httpx.AsyncClient) -> None:
     await connect(client, "google", refreshToken="refresh-1")
-    await connect(client, "meta")
+    await connect(client, "meta")  # exchanges its access token
+    await connect(client, "pinterest")
     page = await look(client, "/connections")
-    assert [each.action for each in page.forms if "refresh" in each.action] == ["/connections/google/refresh"]
+    assert [each.action for each in page.forms if "refresh" in each.action] == [
+        "/connections/google/refresh",
+        "/connections/meta/refresh",
+    ]
     sent = await submit(client, page, "/connections/google/refresh")
     assert (sent.status_code, sent.headers["location"]) == (303, "/connections?done=refreshed")
-    refused = Page(await client.post("/connections/meta/refresh"))
-    assert (refused.status, "No refresh token is stored for meta." in refused.words) == (409, True)
+    refused = Page(await client.post("/connections/pinterest/refresh"))
+    assert (refused.status, "No refresh token is stored for pinterest." in refused.words) == (409, True)
     assert "/connections" in refused.links
 
 
@@ -160,7 +164,8 @@ async def test_a_schedule_is_changed_by_a_form(client: httpx.AsyncClient) -> Non
     sent = await submit(client, form, address, cron="0 7 * * mon", timezone="America/New_York", catchUp="skip")
     assert sent.headers["location"] == "/sync?done=scheduled"
     again = await look(client, address)
-    assert again.form(address).fields == {"cron": "0 7 * * mon", "timezone": "America/New_York", "catchUp": "skip"}
+    shown = {"cron": "0 7 * * mon", "timezone": "America/New_York", "catchUp": "skip"}
+    assert again.form(address).fields == {**shown, "formToken": form.form(address).fields["formToken"]}
 
 
 async def test_a_wrong_schedule_is_told_at_its_field_and_stays_in_the_form(client: httpx.AsyncClient) -> None:

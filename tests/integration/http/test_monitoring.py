@@ -15,7 +15,7 @@ from anselai.domain.errors import StoreUnavailable, TransientFailure
 from anselai.entrypoints.http.app import build_app
 from anselai.entrypoints.http.gated_app import build_metrics_app
 from tests.exposed import samples
-from tests.integration.http.asking import JSON, ask, connect, failing, refusal
+from tests.integration.http.asking import BEARER, JSON, ask, connect, failing, refusal
 
 SUCCEEDED = "anselai_sync_attempts_total{frequency=daily,outcome=succeeded,platform=google}"
 CANARY = "canary4711.token"
@@ -145,4 +145,6 @@ async def test_the_daemons_own_port_has_the_figures_and_nothing_else(ansel: Anse
     reply = await ask(app, "GET", "/metrics", headers=JSON)
     assert (reply.status, samples(reply.body.decode())["anselai_store_up"]) == (200, 1)
     for path in ("/", "/api/connections", "/static/anselai.css"):
-        assert (await ask(app, "GET", path)).status == 404
+        assert (await ask(app, "GET", path, headers=[*JSON, BEARER])).status == 404
+        assert (await ask(app, "GET", path, known=False)).status == 401
+    assert (await ask(app, "GET", "/metrics", known=False)).status == 401

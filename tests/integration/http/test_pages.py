@@ -45,7 +45,8 @@ async def test_every_page_is_sound(client: httpx.AsyncClient, ansel: Ansel, addr
     ids = [given["id"] for _, given in page.tags if "id" in given]
     assert len(ids) == len(set(ids))
     labelled = {each["for"] for each in page.all("label")}
-    assert {each["id"] for each in [*page.all("input"), *page.all("select")]} == labelled
+    fields = [each for each in [*page.all("input"), *page.all("select")] if each.get("type") != "hidden"]
+    assert {each["id"] for each in fields} == labelled
     described = {word for _, given in page.tags for word in given.get("aria-describedby", "").split()}
     assert described <= set(ids)
     linked = [each["href"] for each in page.all("link")]

@@ -17,7 +17,10 @@ from anselai.domain.errors import SchemaBehind, StoreUnavailable
 from anselai.domain.ports.health import StoreHealth
 from anselai.domain.secret import Secret
 from anselai.entrypoints.http.app import build_app
+from anselai.entrypoints.http.caller import Caller, set_caller
 from anselai.entrypoints.http.health import HealthCalls
+from anselai.entrypoints.http.remote import Remote
+from anselai.entrypoints.http.signed_in import LINK
 from tests.integration.http.asking import ask, connect, failing
 
 CANARY = "canary-4711.secret"
@@ -117,7 +120,9 @@ async def test_a_check_that_meets_something_unforeseen_fails_and_the_probe_answe
 
 async def test_a_database_that_hangs_does_not_hang_the_probe(ansel: Ansel) -> None:
     calls = HealthCalls(health=Hanging(), workers=ansel.scheduler.workers, scheduler_runs_here=True, limit=0.05)
-    response = await calls.ready(Request({"type": "http", "method": "GET", "path": "/readyz", "headers": []}))
+    request = Request({"type": "http", "method": "GET", "path": "/readyz", "headers": []})
+    set_caller(request.scope, Caller(remote=Remote("127.0.0.1", False), principal=LINK))
+    response = await calls.ready(request)
     assert response.status_code == 503
     checks = json.loads(bytes(response.body))["data"]["checks"]
     assert checks["database"]["message"] == "The database does not answer in time."

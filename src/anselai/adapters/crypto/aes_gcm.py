@@ -6,50 +6,116 @@ unit separator between them is in none of them): a sealed token that was moved, 
 """
 
 from binascii import unhexlify
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import suppress
 from os import urandom
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from anselai.adapters.crypto.keyring import SealingKey
+from anselai.adapters.crypto.keyring import KEY_BYTES, KeyRing
 from anselai.domain.connection import SealedToken
 from anselai.domain.errors import TokenUnreadable
 from anselai.domain.ports.cipher import TokenBinding, TokenCipher
+from anselai.domain.seal_tally import SealTally
 from anselai.domain.secret import Secret
 
-VERSION = "v1"
+VERSION: Final = "v1"
+_SHORTEST: Final = 2 * (12 + 16)  # digits of a payload: nonce and tag
+Renewed = Callable[[], KeyRing | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Aead(Protocol):
+    """AES-256-GCM under one key."""
+
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes: ...
+
+    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes: ...
+
+
 class AesGcmCipher(TokenCipher):
-    """Seals with one key; opens what was sealed with it. Both are short because they are on the path of every sync.
+    """Seals with the primary key of a ring and opens with all. Both are short: they are on the path of every sync.
 
-    12 bytes are the nonce of 96 bits.
+    `renewed` gives another ring when the keys have changed since it was last asked, and otherwise None. It is asked
+    before a seal, so that no retired key seals, and before a refusal, so that a key which is new elsewhere opens.
     """
 
-    key: SealingKey
-    prefix: str = field(init=False)
-    aead: AESGCM = field(init=False, repr=False)
+    __slots__ = (
+        "_decoy",
+        "_decrypt",
+        "_encrypt",
+        "_label",
+        "_made",
+        "_new_aead",
+        "_prefix",
+        "_renewed",
+        "ring",
+        "tally",
+    )
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "prefix", f"{VERSION}.{self.key.id}.")
-        object.__setattr__(self, "aead", AESGCM(self.key.key))
+    def __init__(
+        self,
+        ring: KeyRing,
+        *,
+        tally: SealTally | None = None,
+        renewed: Renewed | None = None,
+        new_aead: Callable[[bytes], Aead] = AESGCM,
+    ) -> None:
+        self.tally = SealTally() if tally is None else tally
+        self._renewed = renewed
+        self._new_aead = new_aead
+        self._decoy = new_aead(urandom(KEY_BYTES)).decrypt
+        self._use(ring)
+
+    def key_ids(self) -> tuple[str, ...]:
+        self._renew()
+        return tuple(each.id for each in self.ring.keys)
 
     def seal(self, token: Secret, binding: TokenBinding) -> SealedToken:
-        prefix, key, nonce = self.prefix, binding.key, urandom(12)
-        associated = f"{prefix}\x1f{key.studio}\x1f{key.platform}\x1f{binding.field}".encode()
-        ciphertext = self.aead.encrypt(nonce, token.reveal().encode(), associated)
-        return f"{prefix}{nonce.hex()}{ciphertext.hex()}"  # type: ignore[return-value]  # calling a NewType takes time
+        if self._renewed is not None:
+            self._renew()
+        self._made.made += 1
+        key, nonce = binding.key, urandom(12)
+        associated = f"{self._label}{key.studio}\x1f{key.platform}\x1f{binding.field}".encode()
+        ciphertext = self._encrypt(nonce, token.reveal().encode(), associated)
+        return f"{self._prefix}{nonce.hex()}{ciphertext.hex()}"  # type: ignore[return-value]  # calling a NewType takes time
 
     def open(self, sealed: SealedToken, binding: TokenBinding) -> Secret:
-        prefix, key = self.prefix, binding.key
-        hex_digits = sealed.removeprefix(prefix)
-        if len(hex_digits) == len(sealed) or hex_digits.lower() != hex_digits:
-            raise TokenUnreadable
+        prefix, _, digits = sealed.rpartition(".")
+        decrypt, key = (
+            self._decrypt.get(prefix, self._decoy),
+            binding.key,
+        )  # an unknown key takes the way of every other
         try:
-            associated = f"{prefix}\x1f{key.studio}\x1f{key.platform}\x1f{binding.field}".encode()
-            payload = unhexlify(hex_digits)
-            return Secret(self.aead.decrypt(payload[:12], payload[12:], associated).decode())
-        except (InvalidTag, ValueError):  # ValueError: no hex, too short for a nonce, no UTF-8
-            raise TokenUnreadable from None
+            payload = unhexlify(digits)
+            if "A" in digits or "B" in digits or "C" in digits or "D" in digits or "E" in digits or "F" in digits:
+                raise ValueError  # six searches for a letter cost a third of one `lower`
+            associated = f"{prefix}.\x1f{key.studio}\x1f{key.platform}\x1f{binding.field}".encode()
+            return Secret(decrypt(payload[:12], payload[12:], associated).decode())
+        except (InvalidTag, ValueError) as refusal:
+            if not isinstance(refusal, InvalidTag) or len(digits) < _SHORTEST:
+                self._refuse_at_full_cost(digits)
+        if self._renew():
+            return self.open(sealed, binding)
+        raise TokenUnreadable
+
+    def _refuse_at_full_cost(self, digits: str) -> None:
+        """What was refused before it was decrypted costs what every other refusal costs."""
+        with suppress(InvalidTag):
+            self._decoy(bytes(12), bytes(max(_SHORTEST, len(digits)) // 2 - 12), self._prefix.encode())
+
+    def _renew(self) -> bool:
+        ring = self._renewed() if self._renewed is not None else None
+        if ring is not None:
+            self._use(ring)
+        return ring is not None
+
+    def _use(self, ring: KeyRing) -> None:
+        self.ring = ring
+        aeads = {f"{VERSION}.{each.id}": self._new_aead(unhexlify(each.key.reveal())) for each in ring.keys}
+        primary = f"{VERSION}.{ring.primary.id}"
+        self._prefix, self._label = f"{primary}.", f"{primary}.\x1f"
+        self._encrypt = aeads[primary].encrypt
+        self._decrypt = {prefix: each.decrypt for prefix, each in aeads.items()}
+        self._made = self.tally.of(ring.primary.id)

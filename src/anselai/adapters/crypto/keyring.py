@@ -1,9 +1,10 @@
-"""From the secret that an operator gives to the key that seals."""
+"""From the secrets that an operator gives to the keys that seal and open."""
 
 import base64
 import binascii
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -12,8 +13,10 @@ from anselai.domain.errors import InvalidSettings
 from anselai.domain.secret import Secret
 
 KEY_BYTES = 32
+KEY_ID_BYTES = 6
 FEWEST_DIFFERENT_BYTES = 12
-GENERATE = "anselai key generate"
+GENERATE = "anselai keys generate"
+ENCRYPTION_KEY = "ENCRYPTION_KEY"
 _PLACEHOLDERS = ("change", "placeholder", "example", "your-", "your_", "replace", "password", "encryption", "secret")
 _RUNS = ("123456", "abcdef", "qwerty")
 
@@ -23,7 +26,19 @@ class SealingKey:
     """A derived key and its id, a fingerprint that tells nothing of the key."""
 
     id: str
-    key: bytes = field(repr=False)
+    key: Secret  # as hex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRing:
+    """The primary key seals; it and the older ones open. A key that is given twice counts once."""
+
+    primary: SealingKey
+    older: tuple[SealingKey, ...] = ()
+
+    @property
+    def keys(self) -> tuple[SealingKey, ...]:
+        return tuple({each.id: each for each in (self.primary, *self.older)}.values())
 
 
 def generate_secret() -> Secret:
@@ -31,24 +46,31 @@ def generate_secret() -> Secret:
     return Secret(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode())
 
 
-def derive_key(secret: Secret) -> SealingKey:
+def derive_ring(primary: Secret, older: Sequence[Secret] = (), *, older_name: str = "ENCRYPTION_KEYS_OLD") -> KeyRing:
+    """The ring of these secrets. Raises InvalidSettings for one that is too weak, with the name that it goes by."""
+    return KeyRing(primary=derive_key(primary), older=tuple(derive_key(each, older_name) for each in older))
+
+
+def derive_key(secret: Secret, name: str = ENCRYPTION_KEY) -> SealingKey:
     """Derive the sealing key and its id by HKDF-SHA256 (RFC 5869). Raises InvalidSettings for a secret too weak."""
-    material = parse_secret(secret)
-    key_id = _hkdf(material, b"anselai/key-id/v1", 6).hex()
-    return SealingKey(key_id, _hkdf(material, b"anselai/token-sealing/v1", KEY_BYTES))
+    material = parse_secret(secret, name)
+    key_id = _hkdf(material, b"anselai/key-id/v1", KEY_ID_BYTES).hex()
+    return SealingKey(key_id, Secret(_hkdf(material, b"anselai/token-sealing/v1", KEY_BYTES).hex()))
 
 
-def parse_secret(secret: Secret) -> bytes:
+def parse_secret(secret: Secret, name: str = ENCRYPTION_KEY) -> bytes:
     """The 32 bytes that were given as 32 characters, as hex or as base64. Raises InvalidSettings."""
     text = secret.reveal().strip()
     material = _decode(text)
+    subject = name if name == ENCRYPTION_KEY else f"Each key of {name}"
     if material is None:
         raise InvalidSettings(
-            "ENCRYPTION_KEY must be 32 characters, or 32 bytes as hex (64 digits) or base64 (44 characters). "
+            f"{subject} must be 32 characters, or 32 bytes as hex (64 digits) or base64 (44 characters). "
             f"Make a good one with: {GENERATE}"
         )
     if _looks_made_up(text, material):
-        raise InvalidSettings(f"ENCRYPTION_KEY is a placeholder or easy to guess. Make a good one with: {GENERATE}")
+        subject = name if name == ENCRYPTION_KEY else f"A key of {name}"
+        raise InvalidSettings(f"{subject} is a placeholder or easy to guess. Make a good one with: {GENERATE}")
     return material
 
 

@@ -1,16 +1,18 @@
 """Connections in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from anselai.adapters.memory.store import MemoryStore, RefreshRight
-from anselai.domain.connection import ConnectionKey, PlatformConnection
+from anselai.adapters.memory.refreshes import Refreshes
+from anselai.adapters.memory.store import MemoryStore
+from anselai.domain.connection import ConnectionKey, PlatformConnection, SealedToken
 from anselai.domain.errors import ConnectionChanged, ConnectionExists, InvalidInput
 from anselai.domain.frequency import Frequency
-from anselai.domain.ports.connections import Connections
+from anselai.domain.ports.connections import Connections, RefreshTurn
 from anselai.domain.schedule import SyncSchedule
+from anselai.domain.seal_tally import nobody_counts
 from anselai.domain.sync_job import JobState, SyncJob
 
 REMOVED = "The connection was removed."
@@ -19,8 +21,10 @@ REMOVED = "The connection was removed."
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryConnections(Connections):
     store: MemoryStore
+    before_storing: Callable[[], Awaitable[None]] = nobody_counts  # so that no seal is stored uncounted
 
     async def add(self, connection: PlatformConnection, schedules: Sequence[SyncSchedule]) -> None:
+        await self.before_storing()
         if connection.key.studio not in self.store.studios:
             raise InvalidInput.of("studio", f"there is no studio {connection.key.studio!r}")
         if connection.key in self.store.connections:
@@ -38,6 +42,7 @@ class MemoryConnections(Connections):
         return sorted(found, key=lambda each: each.key.platform)
 
     async def replace(self, connection: PlatformConnection) -> PlatformConnection:
+        await self.before_storing()
         stored = self.store.connection(connection.key)
         if stored.version != connection.version:
             raise ConnectionChanged(connection.key.platform)
@@ -48,6 +53,8 @@ class MemoryConnections(Connections):
                 created_at=stored.created_at,
                 last_sync_at=stored.last_sync_at,
                 version=stored.version + 1,
+                token_version=_next_token_version(stored, connection.access_token, connection.refresh_token),
+                refresh=Refreshes(self.store).replaced(stored, connection),
             )
         )
 
@@ -58,45 +65,25 @@ class MemoryConnections(Connections):
             raise ConnectionChanged(key.platform)
         del self.store.connections[key]
         self.store.refresh_rights.pop(key, None)
+        self.store.refresh_askers.pop(key, None)
         for rhythm in [(key, frequency) for frequency in Frequency]:
             self.store.drop_schedule(rhythm)
             if rhythm in self.store.active:
                 self._cancel(self.store.jobs[self.store.active[rhythm]])
 
-    async def begin_refresh(self, key: ConnectionKey, owner: UUID, lease: timedelta) -> PlatformConnection | None:
-        stored, now = self.store.connection(key), self.store.clock.now()
-        right = self.store.refresh_rights.get(key)
-        if right is not None and right.owner != owner and right.expires_at > now:
-            return None
-        self.store.refresh_rights[key] = RefreshRight(owner, now + lease)
-        return stored
+    async def begin_refresh(
+        self, key: ConnectionKey, owner: UUID, lease: timedelta, seen: PlatformConnection | None = None
+    ) -> RefreshTurn | None:
+        return Refreshes(self.store).begin(key, owner, lease, seen)
 
     async def end_refresh(
         self, owner: UUID, before: PlatformConnection, after: PlatformConnection | None
     ) -> PlatformConnection:
-        stored = self.store.connection(before.key)
-        right = self.store.refresh_rights.get(before.key)
-        if right is not None and right.owner == owner:
-            del self.store.refresh_rights[before.key]
-        if (stored.access_token, stored.refresh_token) != (before.access_token, before.refresh_token):
-            raise ConnectionChanged(before.key.platform)
-        if after is None:
-            return stored
-        new_expiry, new_scopes = after.token_expires_at != before.token_expires_at, after.scopes != before.scopes
-        return self._put(
-            replace(
-                stored,
-                access_token=after.access_token,
-                refresh_token=after.refresh_token,
-                token_expires_at=after.token_expires_at if new_expiry else stored.token_expires_at,
-                scopes=after.scopes if new_scopes else stored.scopes,
-                status=after.status,
-                last_error_code=after.last_error_code,
-                last_error=after.last_error,
-                updated_at=after.updated_at,
-                version=stored.version + 1,
-            )
-        )
+        await self.before_storing()
+        return Refreshes(self.store).end(owner, before, after)
+
+    async def due_refreshes(self, platform: str, limit: int, hold: timedelta) -> Sequence[PlatformConnection]:
+        return Refreshes(self.store).due(platform, limit, hold)
 
     def _put(self, connection: PlatformConnection) -> PlatformConnection:
         self.store.connections[connection.key] = connection
@@ -107,3 +94,10 @@ class MemoryConnections(Connections):
         self.store.cancel_job(job, REMOVED)
         if job.state is JobState.QUEUED:
             self.store.drop_job(job.id)
+
+
+def _next_token_version(
+    stored: PlatformConnection, access_token: SealedToken, refresh_token: SealedToken | None
+) -> int:
+    unchanged = (stored.access_token, stored.refresh_token) == (access_token, refresh_token)
+    return stored.token_version if unchanged else stored.token_version + 1

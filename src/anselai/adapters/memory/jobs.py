@@ -241,7 +241,7 @@ class MemorySyncJobs(SyncJobs):
         stored = self.store.connections[key]
         if result.outcome is Outcome.SUCCEEDED:
             told = replace(stored.marked(ConnectionStatus.ACTIVE, now=now), last_sync_at=now)
-        elif result.connection_status is not None and stored.access_token == result.judged_token:
+        elif result.connection_status is not None and stored.token_version == result.judged_token_version:
             told = stored.marked(result.connection_status, now=now, code=result.error_code, reason=result.error_message)
         else:
             return

@@ -36,6 +36,15 @@ class LogBook:
             self.last_runs[row.studio, row.platform, row.frequency] = self.last_id
         return self.last_id
 
+    def forget(self, studio: str) -> None:
+        """Drop every row of the studio."""
+        gone = {row_id: self.rows.pop(row_id) for row_id in self.by_studio.pop(studio, {})}
+        for row in gone.values():
+            if row.job_id is not None:
+                self.by_job.pop(row.job_id, None)
+        self.last_runs = {place: row_id for place, row_id in self.last_runs.items() if place[0] != studio}
+        self.api_errors = {place: row_id for place, row_id in self.api_errors.items() if place[0] != studio}
+
     def count_api_error(self, error: ApiError, now: datetime) -> None:
         key = (error.studio, error.route, error.code, now.replace(second=0, microsecond=0))
         known = self.api_errors.get(key)

@@ -38,6 +38,12 @@ class RecordShelf:
             if key[: len(start)] == start and isinstance(record, kind):
                 yield key, record
 
+    def forget(self, studio: str) -> None:
+        """Drop every record of the studio."""
+        for rows in self.rows.values():
+            for key in [each for each in rows if each[0] == studio]:
+                del rows[key]
+
     def orphans(self, source: ConnectionKey, records: Sequence[Record]) -> Sequence[Record]:
         """Those whose parent is neither here nor among the records themselves."""
         coming = {(type(each), natural_key(source, each)) for each in records}

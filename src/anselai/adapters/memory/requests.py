@@ -36,6 +36,11 @@ class RequestBook:
         if self.requests.pop((studio, idempotency_key), None) is not None:
             self.keys_of[studio] -= 1
 
+    def forget(self, studio: str) -> None:
+        """Drop every request of the studio."""
+        for place in [each for each in self.requests if each[0] == studio]:
+            self.drop(*place)
+
     def prune(self, now: datetime, limit: int | None = None) -> int:
         """Forget keys that hold no longer, at most so many; how many that were."""
         first = islice(self.requests.items(), limit)

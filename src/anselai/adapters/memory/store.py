@@ -1,6 +1,5 @@
 """The one object that all memory adapters share."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -11,10 +10,13 @@ from anselai.adapters.memory.log_rows import attempt_row
 from anselai.adapters.memory.record_shelf import RecordShelf
 from anselai.adapters.memory.requests import RequestBook
 from anselai.adapters.memory.wakeups import Wakeups
+from anselai.domain.access import ApiKey, Studio
+from anselai.domain.audit import LONGEST_DETAIL, AuditEntry, Deed
 from anselai.domain.connection import DEFAULT_STUDIO, ConnectionKey, PlatformConnection
 from anselai.domain.errors import ConnectionNotFound
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.clock import Clock
+from anselai.domain.ports.sealed_tokens import KeyUse
 from anselai.domain.ports.workers import Worker
 from anselai.domain.schedule import SyncSchedule
 from anselai.domain.sync_job import JobLease, JobState, Outcome, SyncJob
@@ -37,9 +39,13 @@ class MemoryStore:
     """
 
     clock: Clock
-    studios: Collection[str] = frozenset({DEFAULT_STUDIO})
+    studios: dict[str, Studio] = field(default_factory=dict)
+    api_keys: dict[UUID, ApiKey] = field(default_factory=dict)
+    audit: list[AuditEntry] = field(default_factory=list)
     connections: dict[ConnectionKey, PlatformConnection] = field(default_factory=dict)
     refresh_rights: dict[ConnectionKey, RefreshRight] = field(default_factory=dict)
+    refresh_askers: dict[ConnectionKey, UUID] = field(default_factory=dict)  # whose question is open
+    key_uses: dict[str, KeyUse] = field(default_factory=dict)
     schedules: dict[Rhythm, SyncSchedule] = field(default_factory=dict)
     next_slots: Agenda[Rhythm] = field(default_factory=Agenda)
     jobs: dict[UUID, SyncJob] = field(default_factory=dict)
@@ -55,6 +61,29 @@ class MemoryStore:
     workers: dict[UUID, Worker] = field(default_factory=dict)
     wakeups: Wakeups = field(default_factory=Wakeups)
     cancellations: Wakeups = field(default_factory=Wakeups)
+
+    def __post_init__(self) -> None:
+        self.add_studio(DEFAULT_STUDIO, DEFAULT_STUDIO)
+
+    def add_studio(self, studio: str, name: str) -> Studio:
+        added = self.studios[studio] = Studio(id=studio, name=name, created_at=self.clock.now())
+        return added
+
+    def write_down(self, deed: Deed) -> None:
+        kept = storable(deed)
+        self.audit.append(
+            AuditEntry(
+                id=len(self.audit) + 1,
+                at=self.clock.now(),
+                studio=kept.studio,
+                actor=kept.actor.name,
+                address=kept.actor.address,
+                action=kept.action.value,
+                subject=kept.subject,
+                detail=None if kept.detail is None else kept.detail[:LONGEST_DETAIL],
+                request_id=kept.actor.request_id,
+            )
+        )
 
     def connection(self, key: ConnectionKey) -> PlatformConnection:
         try:

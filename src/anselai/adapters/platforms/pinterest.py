@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from anselai.adapters.platforms.stub import StubClient
 from anselai.domain.ports.platform_client import PlatformInfo
+from anselai.domain.refreshing import SecondUse
 
 
 class PinterestStub(StubClient):
@@ -16,6 +17,6 @@ class PinterestStub(StubClient):
         settings=("PINTEREST_CLIENT_ID", "PINTEREST_CLIENT_SECRET"),
         token_lifetime=timedelta(days=30),
         refresh_margin=timedelta(days=3),
-        rotates_refresh_token=True,
+        second_use=SecondUse.REFUSED,
         simulated=True,
     )

@@ -1,12 +1,15 @@
 """Finds the installed platforms: each is an entry point of the group `anselai.platforms`, a PlatformPlugin."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 
 from anselai.domain.errors import InvalidSettings, UnknownPlatform
 from anselai.domain.ports.platform_client import PlatformClient, PlatformConfig, PlatformInfo, PlatformPlugin, Platforms
+from anselai.domain.scrubbing import scrubbed
 from anselai.domain.secret import Secret
+from anselai.settings import named_secrets
 
 GROUP = "anselai.platforms"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -27,7 +30,8 @@ class InstalledPlatforms(Platforms):
                 raise InvalidSettings(f"Two installed plug-ins call themselves {info.name!r}. Uninstall one of them.")
             given = {name: values[name] for name in info.settings if values.get(name)}
             self.secrets += given.values()
-            self.clients[info.name] = plugin(PlatformConfig(platform=info.name, values=given))
+            with _told(info.name, "started", given.values()):
+                self.clients[info.name] = plugin(PlatformConfig(platform=info.name, values=given))
             self.missing[info.name] = tuple(name for name in info.settings if name not in given)
 
     @classmethod
@@ -35,13 +39,8 @@ class InstalledPlatforms(Platforms):
         """Every entry point of the group. Raises InvalidSettings for one that cannot be loaded."""
         plugins = []
         for entry_point in entry_points(group=GROUP):
-            try:
+            with _told(entry_point.value, "loaded", named_secrets(values)):
                 plugins.append(entry_point.load())
-            except Exception as error:  # foreign code runs when a plug-in is imported
-                raise InvalidSettings(
-                    f"The platform plug-in {entry_point.value} cannot be loaded ({type(error).__name__}: {error}). "
-                    "Repair or uninstall it."
-                ) from error
         return cls(plugins, values)
 
     def get(self, platform: str) -> PlatformClient:
@@ -56,3 +55,15 @@ class InstalledPlatforms(Platforms):
     def missing_settings(self, platform: str) -> Sequence[str]:
         self.get(platform)
         return self.missing[platform]
+
+
+@contextmanager
+def _told(plugin: str, what: str, secrets: Iterable[Secret]) -> Iterator[None]:
+    """Foreign code runs in here. What it raises may quote the settings that it was given."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  whatever foreign code raises is a plug-in that cannot be used
+        said = scrubbed(f"{type(error).__name__}: {error}", secrets)
+        raise InvalidSettings(
+            f"The platform plug-in {plugin} cannot be {what} ({said}). Repair or uninstall it."
+        ) from None

@@ -16,6 +16,7 @@ from anselai.domain.ports.platform_client import (
     PlatformInfo,
     Verification,
 )
+from anselai.domain.refreshing import SecondUse
 from anselai.domain.secret import Secret
 
 
@@ -37,9 +38,13 @@ class StubClient(PlatformClient):
         return Verification(ok=True, simulated=True)
 
     async def refresh(self, key: ConnectionKey, credentials: Credentials, now: datetime) -> Credentials:
-        """A new token with the platform's real lifetime."""
-        if credentials.refresh_token is None or not is_well_formed(credentials.refresh_token):
-            raise AuthFailure("The refresh token is not well-formed. Connect the platform again.")
+        """A new token with the platform's real lifetime, for what the real platform takes for it."""
+        given = credentials.access_token if self.info.exchanges_token else credentials.refresh_token
+        if given is None or not is_well_formed(given):
+            kind = "access" if self.info.exchanges_token else "refresh"
+            raise AuthFailure(f"The {kind} token is not well-formed. Connect the platform again.")
+        if self.info.exchanges_token and credentials.expires_at is not None and credentials.expires_at <= now:
+            raise AuthFailure("The access token expired before it was exchanged. Connect the platform again.")
         lifetime = self.info.token_lifetime
         return replace(
             credentials,
@@ -52,8 +57,9 @@ class StubClient(PlatformClient):
         """An honest empty batch: nothing was asked, nothing came."""
         yield Batch(api_calls=0, simulated=True)
 
-    def _next_refresh_token(self, key: ConnectionKey, current: Secret) -> Secret:
-        return _simulated_token(key.platform, "refresh") if self.info.rotates_refresh_token else current
+    def _next_refresh_token(self, key: ConnectionKey, current: Secret | None) -> Secret | None:
+        stays = current is None or self.info.second_use is SecondUse.WORKS
+        return current if stays else _simulated_token(key.platform, "refresh")
 
 
 def _simulated_token(platform: str, kind: str) -> Secret:

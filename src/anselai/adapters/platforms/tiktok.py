@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from anselai.adapters.platforms.stub import StubClient
 from anselai.domain.ports.platform_client import PlatformInfo
+from anselai.domain.refreshing import SecondUse
 
 
 class TikTokStub(StubClient):
@@ -16,6 +17,6 @@ class TikTokStub(StubClient):
         settings=("TIKTOK_EMAIL", "TIKTOK_PASSWORD"),
         token_lifetime=timedelta(hours=2),
         refresh_margin=timedelta(minutes=15),
-        rotates_refresh_token=True,
+        second_use=SecondUse.REFUSED,
         simulated=True,
     )

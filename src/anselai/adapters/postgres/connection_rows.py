@@ -2,10 +2,12 @@
 
 from anselai.adapters.postgres.database import Row
 from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection, SealedToken
+from anselai.domain.refreshing import RefreshState
 
 COLUMNS = (
     "id, studio, platform, account_id, access_token, refresh_token, token_expires_at, scopes, status, created_at,"
-    " updated_at, last_sync_at, last_error_code, last_error, version"
+    " updated_at, last_sync_at, last_error_code, last_error, version, token_version,"
+    " refresh_at, refresh_asked_at, refresh_failures, refresh_not_before"
 )
 WIDTH = COLUMNS.count(",") + 1
 
@@ -32,6 +34,11 @@ def to_connection(row: Row) -> PlatformConnection:
         last_error_code,
         last_error,
         version,
+        token_version,
+        refresh_at,
+        refresh_asked_at,
+        refresh_failures,
+        refresh_not_before,
     ) = row
     return PlatformConnection(
         id=connection_id,
@@ -48,4 +55,8 @@ def to_connection(row: Row) -> PlatformConnection:
         last_error_code=last_error_code,
         last_error=last_error,
         version=version,
+        token_version=token_version,
+        refresh=RefreshState(
+            at=refresh_at, asked_at=refresh_asked_at, failures=refresh_failures, not_before=refresh_not_before
+        ),
     )

@@ -2,8 +2,8 @@
 
 # ruff: noqa: S608  only names of columns and other statements are formatted into a statement, never a value
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -14,18 +14,22 @@ from anselai.adapters.postgres.batches import encoded
 from anselai.adapters.postgres.connection_rows import COLUMNS, to_connection
 from anselai.adapters.postgres.database import Connection, Database, Row, rows
 from anselai.adapters.postgres.job_cancelling import CANCELLED, log_cancelled
+from anselai.adapters.postgres.refresh_statements import BEGIN_REFRESH, DUE_REFRESHES, END_REFRESH, GIVE_BACK
 from anselai.adapters.postgres.wakeups import NOTIFY, NOTIFY_CANCELLED
+from anselai.domain.access import EVERY_STUDIO
 from anselai.domain.connection import ConnectionKey, PlatformConnection
 from anselai.domain.errors import ConnectionChanged, ConnectionExists, ConnectionNotFound, InvalidInput
-from anselai.domain.ports.connections import Connections
+from anselai.domain.ports.connections import Connections, RefreshTurn
 from anselai.domain.schedule import SyncSchedule
+from anselai.domain.seal_tally import nobody_counts
 
 _ADD: Final = f"""
 WITH added AS (
     INSERT INTO platform_connections ({COLUMNS})
     VALUES (%(id)s, %(studio)s, %(platform)s, %(account_id)s, %(access_token)s, %(refresh_token)s,
         %(token_expires_at)s, %(scopes)s, %(status)s, %(created_at)s, %(updated_at)s, %(last_sync_at)s,
-        %(last_error_code)s, left(%(last_error)s, 1000), %(version)s)
+        %(last_error_code)s, left(%(last_error)s, 1000), %(version)s, %(token_version)s,
+        %(refresh_at)s, NULL, 0, NULL)
     ON CONFLICT (studio, platform) DO NOTHING
     RETURNING studio, platform
 ), scheduled AS (
@@ -44,68 +48,31 @@ _GET: Final = f"SELECT {COLUMNS} FROM platform_connections WHERE studio = %s AND
 
 _LIST: Final = f'SELECT {COLUMNS} FROM platform_connections WHERE studio = %s ORDER BY platform COLLATE "C"'
 
-# This and the next two answer with one row: whether the connection exists, and what it is now if the act was done.
+# What a platform is given for new tokens is the refresh token, or without one the access token.
+_SAME_ACCESS: Final = "access_token = %(access_token)s"
+_SAME_REFRESH: Final = "refresh_token IS NOT DISTINCT FROM %(refresh_token)s"
+_SAME_TOKENS: Final = f"({_SAME_ACCESS} AND {_SAME_REFRESH})"
+_SAME_GIFT: Final = f"({_SAME_REFRESH} AND (refresh_token IS NOT NULL OR {_SAME_ACCESS}))"
+
+# It answers with one row: whether the connection exists, and what it is now if the act was done.
 _REPLACE: Final = f"""
 WITH stored AS (
     UPDATE platform_connections SET
         account_id = %(account_id)s, access_token = %(access_token)s, refresh_token = %(refresh_token)s,
         token_expires_at = %(token_expires_at)s, scopes = %(scopes)s, status = %(status)s,
         updated_at = %(updated_at)s, last_error_code = %(last_error_code)s,
-        last_error = left(%(last_error)s, 1000), version = version + 1
+        last_error = left(%(last_error)s, 1000), version = version + 1,
+        token_version = token_version + CASE WHEN {_SAME_TOKENS} THEN 0 ELSE 1 END,
+        refresh_at = least(%(refresh_at)s, CASE WHEN refresh_asked_at IS NOT NULL AND {_SAME_GIFT} THEN refresh_at END),
+        refresh_failures = CASE WHEN {_SAME_TOKENS} THEN refresh_failures ELSE 0 END,
+        refresh_not_before = CASE WHEN {_SAME_TOKENS} THEN refresh_not_before END,
+        refresh_asked_at = CASE WHEN {_SAME_GIFT} THEN refresh_asked_at END,
+        refresh_asked_by = CASE WHEN {_SAME_GIFT} THEN refresh_asked_by END
     WHERE studio = %(studio)s AND platform = %(platform)s AND version = %(version)s
     RETURNING {COLUMNS}
 )
 SELECT EXISTS (SELECT FROM platform_connections WHERE studio = %(studio)s AND platform = %(platform)s), stored.*
 FROM (VALUES (1)) AS one LEFT JOIN stored ON true
-"""
-
-_BEGIN_REFRESH: Final = f"""
-WITH taken AS (
-    UPDATE platform_connections SET
-        refresh_owner = %(owner)s, refresh_lease_expires_at = statement_timestamp() + %(lease)s
-    WHERE studio = %(studio)s AND platform = %(platform)s AND (
-        refresh_owner IS NULL OR refresh_owner = %(owner)s OR refresh_lease_expires_at <= statement_timestamp()
-    )
-    RETURNING {COLUMNS}
-)
-SELECT EXISTS (SELECT FROM platform_connections WHERE studio = %(studio)s AND platform = %(platform)s), taken.*
-FROM (VALUES (1)) AS one LEFT JOIN taken ON true
-"""
-
-_END_REFRESH: Final = f"""
-WITH found AS (
-    SELECT id, access_token = %(access_token_before)s
-        AND refresh_token IS NOT DISTINCT FROM %(refresh_token_before)s AS unchanged
-    FROM platform_connections WHERE studio = %(studio)s AND platform = %(platform)s FOR NO KEY UPDATE
-), stored AS (
-    UPDATE platform_connections SET
-        access_token = %(access_token)s, refresh_token = %(refresh_token)s,
-        token_expires_at = CASE WHEN %(new_expiry)s THEN %(token_expires_at)s ELSE token_expires_at END,
-        scopes = CASE WHEN %(new_scopes)s THEN %(scopes)s ELSE scopes END,
-        status = %(status)s, updated_at = %(updated_at)s,
-        last_error_code = %(last_error_code)s, last_error = left(%(last_error)s, 1000), version = version + 1,
-        refresh_owner = nullif(refresh_owner, %(owner)s),
-        refresh_lease_expires_at = CASE WHEN refresh_owner <> %(owner)s THEN refresh_lease_expires_at END
-    WHERE id = (SELECT id FROM found WHERE unchanged)
-    RETURNING {COLUMNS}
-), given_back AS (
-    UPDATE platform_connections SET refresh_owner = NULL, refresh_lease_expires_at = NULL
-    WHERE id = (SELECT id FROM found WHERE NOT unchanged) AND refresh_owner = %(owner)s
-)
-SELECT EXISTS (SELECT FROM found), stored.* FROM (VALUES (1)) AS one LEFT JOIN stored ON true
-"""
-
-_GIVE_BACK: Final = f"""
-WITH found AS (
-    SELECT {COLUMNS}, access_token = %(access_token_before)s
-        AND refresh_token IS NOT DISTINCT FROM %(refresh_token_before)s AS unchanged
-    FROM platform_connections WHERE studio = %(studio)s AND platform = %(platform)s FOR NO KEY UPDATE
-), given_back AS (
-    UPDATE platform_connections SET refresh_owner = NULL, refresh_lease_expires_at = NULL
-    WHERE id = (SELECT id FROM found) AND refresh_owner = %(owner)s
-)
-SELECT EXISTS (SELECT FROM found), stored.*
-FROM (VALUES (1)) AS one LEFT JOIN (SELECT {COLUMNS} FROM found WHERE unchanged) AS stored ON true
 """
 
 # Removing is several statements, since each sees only what was there when it began. The jobs are held before the
@@ -143,8 +110,10 @@ SELECT {NOTIFY_CANCELLED} FROM ended LIMIT 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresConnections(Connections):
     database: Database
+    before_storing: Callable[[], Awaitable[None]] = nobody_counts  # so that no seal is stored uncounted
 
     async def add(self, connection: PlatformConnection, schedules: Sequence[SyncSchedule]) -> None:
+        await self.before_storing()
         values = _values(connection) | {
             "id": connection.id,
             "created_at": connection.created_at,
@@ -152,22 +121,23 @@ class PostgresConnections(Connections):
             "schedules": encoded(schedules),
         }
         try:
-            added = await self.database.rows(_ADD, values)
+            added = await self.database.rows(_ADD, values, studio=connection.key.studio)
         except ForeignKeyViolation as error:
             raise InvalidInput.of("studio", f"there is no studio {connection.key.studio!r}") from error
         if not added:
             raise ConnectionExists(connection.key.platform)
 
     async def get(self, key: ConnectionKey) -> PlatformConnection:
-        for row in await self.database.rows(_GET, (key.studio, key.platform)):
+        for row in await self.database.rows(_GET, (key.studio, key.platform), studio=key.studio):
             return to_connection(row)
         raise ConnectionNotFound(key.platform)
 
     async def list(self, studio: str) -> Sequence[PlatformConnection]:
-        return [to_connection(row) for row in await self.database.rows(_LIST, (studio,))]
+        return [to_connection(row) for row in await self.database.rows(_LIST, (studio,), studio=studio)]
 
     async def replace(self, connection: PlatformConnection) -> PlatformConnection:
-        [row] = await self.database.rows(_REPLACE, _values(connection))
+        await self.before_storing()
+        [row] = await self.database.rows(_REPLACE, _values(connection), studio=connection.key.studio)
         return _swapped(row, connection.key)
 
     async def remove(self, key: ConnectionKey) -> None:
@@ -182,32 +152,51 @@ class PostgresConnections(Connections):
                 await database.execute(_HOLD, values)
                 await database.execute(_CANCEL, values)
 
-        await self.database.act(remove)
+        await self.database.act(remove, studio=key.studio)
 
-    async def begin_refresh(self, key: ConnectionKey, owner: UUID, lease: timedelta) -> PlatformConnection | None:
-        values = {"studio": key.studio, "platform": key.platform, "owner": owner, "lease": lease}
-        [(exists, *taken)] = await self.database.rows(_BEGIN_REFRESH, values)
+    async def begin_refresh(
+        self, key: ConnectionKey, owner: UUID, lease: timedelta, seen: PlatformConnection | None = None
+    ) -> RefreshTurn | None:
+        values = {
+            "studio": key.studio,
+            "platform": key.platform,
+            "owner": owner,
+            "lease": lease,
+            "seen_id": None if seen is None else seen.id,
+            "seen_token_version": None if seen is None else seen.token_version,
+        }
+        [(exists, now, held, is_own_question, *found)] = await self.database.rows(
+            BEGIN_REFRESH, values, studio=key.studio
+        )
         if not exists:
             raise ConnectionNotFound(key.platform)
-        return None if taken[0] is None else to_connection(tuple(taken))
+        if held is None:
+            return None
+        before = to_connection(tuple(found))
+        if is_own_question:
+            before = replace(before, refresh=replace(before.refresh, asked_at=None))
+        return RefreshTurn(connection=before, now=now, held=held)
 
     async def end_refresh(
         self, owner: UUID, before: PlatformConnection, after: PlatformConnection | None
     ) -> PlatformConnection:
+        await self.before_storing()
         values = {
             "studio": before.key.studio,
             "platform": before.key.platform,
             "owner": owner,
-            "access_token_before": before.access_token,
-            "refresh_token_before": before.refresh_token,
+            "id_before": before.id,
+            "token_version_before": before.token_version,
+            "refresh_at_before": before.refresh.at,
         }
         if after is not None:
-            values |= _values(after) | {
-                "new_expiry": after.token_expires_at != before.token_expires_at,
-                "new_scopes": after.scopes != before.scopes,
-            }
-        [row] = await self.database.rows(_GIVE_BACK if after is None else _END_REFRESH, values)
+            values |= _values(after) | _changes(before, after)
+        [row] = await self.database.rows(GIVE_BACK if after is None else END_REFRESH, values, studio=before.key.studio)
         return _swapped(row, before.key)
+
+    async def due_refreshes(self, platform: str, limit: int, hold: timedelta) -> Sequence[PlatformConnection]:
+        values = {"platform": platform, "limit": limit, "hold": hold}
+        return [to_connection(row) for row in await self.database.rows(DUE_REFRESHES, values, studio=EVERY_STUDIO)]
 
 
 def _values(connection: PlatformConnection) -> dict[str, Any]:
@@ -224,6 +213,24 @@ def _values(connection: PlatformConnection) -> dict[str, Any]:
         "last_error_code": connection.last_error_code,
         "last_error": connection.last_error,
         "version": connection.version,
+        "token_version": connection.token_version,
+        "refresh_at": connection.refresh.at,
+    }
+
+
+def _changes(before: PlatformConnection, after: PlatformConnection) -> dict[str, Any]:
+    new_access_token = after.access_token != before.access_token
+    new_refresh_token = after.refresh_token != before.refresh_token
+    return {
+        "refresh_token_before": before.refresh_token,
+        "new_access_token": new_access_token,
+        "new_refresh_token": new_refresh_token,
+        "new_tokens": new_access_token or new_refresh_token,
+        "new_expiry": after.token_expires_at != before.token_expires_at,
+        "new_scopes": after.scopes != before.scopes,
+        "stays_open": after.refresh.asked_at is not None,
+        "refresh_failures": after.refresh.failures,
+        "refresh_not_before": after.refresh.not_before,
     }
 
 

@@ -9,7 +9,7 @@ import os
 import select
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from weakref import WeakKeyDictionary
@@ -20,6 +20,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from anselai.adapters.postgres.driver_errors import TRY_AGAIN, translated
 from anselai.adapters.postgres.dsn import parsed
+from anselai.adapters.postgres.ring_names import named
 from anselai.adapters.postgres.wakeups import Wakeups
 from anselai.domain.secret import Secret
 
@@ -40,9 +41,16 @@ _CONNECT: Final[Mapping[str, Any]] = {
 # A statement never waits for ever: not for a lock, not for itself; and a process of ours that is frozen, or cut off,
 # soon frees its locks: one locked job holds up every result that is written with it.
 _CONFIGURE: Final = (
-    "SET TimeZone = 'UTC'; SET lock_timeout = '4s'; SET statement_timeout = '30s';"
+    "SET TimeZone = 'UTC'; SET lock_timeout = '4s'; SET statement_timeout = '4s';"
     "SET idle_in_transaction_session_timeout = '5s'"
 )
+# What the act at hand needs: which rows the policies of row-level security show, those of one studio or all
+# (migrations, 0007_row_security), and how long a statement may take.
+_SET: Final = "SELECT set_config('anselai.studio', %s, false), set_config('statement_timeout', %s, false)"
+_SERVERS_SHARE: Final = 0.8  # of the time of an act: a server that lives gives up before we do, so that we know it did
+
+NO_STUDIO: Final = ""
+
 _PATIENCE: Final = 4.0  # seconds that an act waits for a connection
 _PATIENCE_SLICE: Final = 0.25
 _TRIES: Final = 4
@@ -67,19 +75,21 @@ class Database:
         "_opened_at",
         "_opened_pool",
         "_refused_at",
+        "_set_for",
         "_silent_at",
         "wakeups",
     )
 
-    def __init__(self, dsn: Secret, *, max_connections: int = 10) -> None:
-        """Raises InvalidSettings when the DSN is none."""
+    def __init__(self, dsn: Secret, *, max_connections: int = 10, key_ids: Sequence[str] = ()) -> None:
+        """Raises InvalidSettings when the DSN is none. `key_ids` are told to others who use the same database."""
         self._dsn = dsn
         self._max_connections = max_connections
-        self._kwargs = _connect_arguments(dsn)
+        self._kwargs = _connect_arguments(dsn, key_ids)
         self._opened_pool: AsyncConnectionPool[Connection] | None = None
         self._refused_at = 0.0
         self._silent_at = 0.0
         self._opened_at: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
+        self._set_for: WeakKeyDictionary[Connection, tuple[str, float] | None] = WeakKeyDictionary()
         self.wakeups = Wakeups(connect=self._connect)
 
     async def open(self) -> None:
@@ -118,32 +128,70 @@ class Database:
     ) -> None:
         await self.close()
 
-    async def rows(self, statement: str, params: Params | None = None, *, within: float = SHORT) -> list[Row]:
+    async def rows(
+        self, statement: str, params: Params | None = None, *, studio: str = NO_STUDIO, within: float = SHORT
+    ) -> list[Row]:
         """Run one statement, which is its own transaction. Instants come back in UTC."""
-        return await self.act(lambda connection: rows(connection, statement, params), within=within)
+        cursor = await self.act(
+            lambda connection: connection.execute(statement, params, binary=True),
+            studio=studio,
+            within=within,
+            at_once=True,
+        )
+        with translated():
+            return await cursor.fetchall()
 
-    async def act(self, act: Callable[[Connection], Awaitable[T]], *, within: float = SHORT) -> T:
+    async def act(
+        self,
+        act: Callable[[Connection], Awaitable[T]],
+        *,
+        studio: str = NO_STUDIO,
+        within: float = SHORT,
+        at_once: bool = False,
+    ) -> T:
         """Run an act on a connection, again from its start if the server undid it because of a deadlock.
 
+        It sees the rows of this studio only, whatever its statements ask for: those of none unless it is named, and
+        those of all with EVERY_STUDIO. `at_once` is for an act that reads nothing before it has sent all it has to say.
         Raises StoreUnavailable, also when the server stays silent for `within` seconds.
         """
         with translated():
             for _ in range(_TRIES - 1):
                 with suppress(*TRY_AGAIN):
-                    return await self._act(act, within)
-            return await self._act(act, within)
+                    return await self._act(act, studio, within, at_once=at_once)
+            return await self._act(act, studio, within, at_once=at_once)
 
-    async def _act(self, act: Callable[[Connection], Awaitable[T]], within: float) -> T:
+    async def _act(self, act: Callable[[Connection], Awaitable[T]], studio: str, within: float, *, at_once: bool) -> T:
         connection = await self._take()
         began = asyncio.get_running_loop().time()
         try:
             with cut_after(within, connection):
-                return await act(connection)
+                return await self._with_settings(studio, within, connection, act, at_once=at_once)
         finally:
             ended = asyncio.get_running_loop().time()
             if ended - began >= within:
                 self._silent_at = ended
             await self._pool.putconn(connection)
+
+    async def _with_settings(
+        self,
+        studio: str,
+        within: float,
+        connection: Connection,
+        act: Callable[[Connection], Awaitable[T]],
+        *,
+        at_once: bool,
+    ) -> T:
+        """Act with the session's settings for it, which it may have since the act before."""
+        wanted = (studio, within)
+        if self._set_for.get(connection, (NO_STUDIO, SHORT)) == wanted:
+            return await act(connection)
+        self._set_for[connection] = None  # until it is certain
+        async with connection.pipeline() if at_once else nullcontext():
+            await connection.execute(_SET, (studio, f"{within * _SERVERS_SHARE:.1f}s"))
+            result = await act(connection)
+        self._set_for[connection] = wanted
+        return result
 
     @property
     def _pool(self) -> AsyncConnectionPool[Connection]:
@@ -211,6 +259,8 @@ def _cut(connection: Connection) -> None:
         same.shutdown(socket.SHUT_RDWR)
 
 
-def _connect_arguments(dsn: Secret) -> dict[str, Any]:
+def _connect_arguments(dsn: Secret, key_ids: Sequence[str]) -> dict[str, Any]:
     given = parsed(dsn)
-    return {key: value for key, value in _CONNECT.items() if key not in given} | {"autocommit": True}
+    name = named(given.get("application_name") or _CONNECT["application_name"], key_ids)
+    ours = {key: value for key, value in _CONNECT.items() if key not in given}
+    return ours | {"application_name": name, "autocommit": True}

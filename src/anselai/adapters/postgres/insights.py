@@ -128,12 +128,12 @@ async def platform_figures(database: Database, studio: str, period: Period) -> S
             impressions,
             clicks,
             conversions,
-        ) in await database.rows(_PLATFORMS, _values(studio, period), within=LONG)
+        ) in await database.rows(_PLATFORMS, _values(studio, period), studio=studio, within=LONG)
     ]
 
 
 async def business_figures(database: Database, studio: str, period: Period) -> BusinessFigures:
-    [row] = await database.rows(_BUSINESS, _values(studio, period), within=LONG)
+    [row] = await database.rows(_BUSINESS, _values(studio, period), studio=studio, within=LONG)
     inquiries, bookings, currencies, revenue, reviews, average_rating = row
     return BusinessFigures(
         has_data=bool(inquiries or bookings or reviews),

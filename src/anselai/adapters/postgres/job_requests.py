@@ -81,14 +81,14 @@ async def enqueue_once(database: Database, values: Mapping[str, Any]) -> QueuedJ
             return await _take_key(partial(rows, connection), values)
 
     for _ in range(_ROUNDS):
-        for platform, frequency, *job in await database.rows(KNOWN_KEY, values):
+        for platform, frequency, *job in await database.rows(KNOWN_KEY, values, studio=values["studio"]):
             if job[0] is None:
-                await database.rows(_FREE_KEY, values)
+                await database.rows(_FREE_KEY, values, studio=values["studio"])
             elif (platform, frequency) != (values["platform"], values["frequency"]):
                 raise IdempotencyKeyReused(platform, frequency)
             else:
                 return QueuedJob(job=to_job(tuple(job)), deduplicated=True)
-        queued = await database.act(take)
+        queued = await database.act(take, studio=values["studio"])
         if queued is not None:
             return queued
     raise StoreUnavailable  # what the key stood for came and went five times in a row

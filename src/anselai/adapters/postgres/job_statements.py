@@ -90,7 +90,7 @@ WITH given AS (
     SELECT * FROM json_to_recordset(%s::json) AS g (
         id uuid, fence bigint, outcome text, next_state text, records bigint, api_calls integer, simulated boolean,
         retry_in interval, failures integer, partial_failures integer, error_class text, error_code text,
-        error_message text, connection_status text, judged_token text, position integer, cause text
+        error_message text, connection_status text, judged_token_version bigint, position integer, cause text
     )
 ), closed AS (
     UPDATE sync_jobs j SET
@@ -113,15 +113,15 @@ WITH given AS (
         statement_timestamp(), records, api_calls, simulated, error_class, error_code, last_error
     FROM closed ORDER BY position
 ), learned AS (
-    SELECT DISTINCT ON (studio, platform) studio, platform, error_code, last_error, judged_token,
+    SELECT DISTINCT ON (studio, platform) studio, platform, error_code, last_error, judged_token_version,
         coalesce(connection_status, 'active') AS status,
         bool_or(outcome = 'succeeded') OVER (PARTITION BY studio, platform) AS succeeded
     FROM closed WHERE outcome = 'succeeded' OR connection_status IS NOT NULL
     ORDER BY studio, platform, position DESC
 ), locked AS (
-    SELECT c.id, learned.*, learned.status = 'active' OR c.access_token = learned.judged_token AS holds
+    SELECT c.id, learned.*, learned.status = 'active' OR c.token_version = learned.judged_token_version AS holds
     FROM platform_connections c JOIN learned USING (studio, platform)
-    WHERE learned.succeeded OR c.access_token = learned.judged_token
+    WHERE learned.succeeded OR c.token_version = learned.judged_token_version
     ORDER BY c.id FOR NO KEY UPDATE OF c
 ), marked AS (
     UPDATE platform_connections c SET

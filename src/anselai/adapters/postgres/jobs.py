@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from anselai.adapters.postgres import (
@@ -19,6 +20,7 @@ from anselai.adapters.postgres.database import BATCH, LONG, Database
 from anselai.adapters.postgres.job_rows import to_job
 from anselai.adapters.postgres.streak_statements import without_notices
 from anselai.adapters.postgres.wakeups import CANCELLED, note_asking
+from anselai.domain.access import EVERY_STUDIO
 from anselai.domain.claim_limits import NO_LIMITS, ClaimLimits
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.errors import ConnectionNotFound, JobEnded, NotFound
@@ -39,7 +41,7 @@ class PostgresSyncJobs(SyncJobs):
     ) -> QueuedJob:
         values = _rhythm(key, frequency) | {"id": job_id}
         if idempotency_key is None:
-            return await job_requests.enqueue(self.database.rows, values)
+            return await job_requests.enqueue(partial(self.database.rows, studio=key.studio), values)
         values |= {"idempotency_key": idempotency_key, "key_holds": KEY_HOLDS, "most_keys": self.most_keys}
         return await job_requests.enqueue_once(self.database, values)
 
@@ -51,7 +53,7 @@ class PostgresSyncJobs(SyncJobs):
         if limits.platforms:
             claimed = await limited_claims.claim(self.database, values, limits)
         else:
-            claimed = await self.database.rows(job_statements.CLAIM, values, within=BATCH)
+            claimed = await self.database.rows(job_statements.CLAIM, values, studio=EVERY_STUDIO, within=BATCH)
         return [
             ClaimedJob(job=to_job(row[: job_rows.WIDTH]), connection=to_connection(row[job_rows.WIDTH :]))
             for row in claimed
@@ -61,43 +63,45 @@ class PostgresSyncJobs(SyncJobs):
         if not leases:
             return frozenset()
         values = {"ids": [held.job_id for held in leases], "fences": [held.fence for held in leases], "lease": lease}
-        return frozenset(row[0] for row in await self.database.rows(job_statements.RENEW, values))
+        return frozenset(row[0] for row in await self.database.rows(job_statements.RENEW, values, studio=EVERY_STUDIO))
 
     async def finish(self, results: Sequence[AttemptResult]) -> frozenset[UUID]:
         if not results:
             return frozenset()
         given = encoded([_given(position, result) for position, result in enumerate(results)])
-        ended = await self.database.rows(job_statements.FINISH, (given,), within=BATCH)
+        ended = await self.database.rows(job_statements.FINISH, (given,), studio=EVERY_STUDIO, within=BATCH)
         return frozenset(without_notices(ended))
 
     async def reclaim(self, limit: int) -> int:
-        reclaimed = await self.database.rows(job_statements.RECLAIM, (limit,), within=BATCH)
+        reclaimed = await self.database.rows(job_statements.RECLAIM, (limit,), studio=EVERY_STUDIO, within=BATCH)
         return len(without_notices(reclaimed))
 
     async def cancel(self, key: ConnectionKey, frequency: Frequency | None) -> Sequence[SyncJob]:
-        exists, cancelled = await self._cancel(job_cancelling.CANCEL, _rhythm(key, frequency))
+        exists, cancelled = await self._cancel(job_cancelling.CANCEL, key.studio, _rhythm(key, frequency))
         if not exists:
             raise ConnectionNotFound(key.platform)
         return cancelled
 
     async def cancel_one(self, studio: str, job_id: UUID) -> SyncJob:
-        _, cancelled = await self._cancel(job_cancelling.CANCEL_ONE, {"studio": studio, "id": job_id})
+        _, cancelled = await self._cancel(job_cancelling.CANCEL_ONE, studio, {"studio": studio, "id": job_id})
         for job in cancelled:
             return job
         raise JobEnded((await self.get(studio, job_id)).state)
 
-    async def _cancel(self, statement: str, values: Mapping[str, object]) -> tuple[bool, Sequence[SyncJob]]:
+    async def _cancel(
+        self, statement: str, studio: str, values: Mapping[str, object]
+    ) -> tuple[bool, Sequence[SyncJob]]:
         """Whether there is what they belong to, and the jobs that were cancelled."""
-        found = await self.database.rows(statement, values)
+        found = await self.database.rows(statement, values, studio=studio)
         return found[0][0], [to_job(row[2:]) for row in found if row[2] is not None]
 
     async def get(self, studio: str, job_id: UUID) -> SyncJob:
-        for row in await self.database.rows(job_statements.GET, (studio, job_id)):
+        for row in await self.database.rows(job_statements.GET, (studio, job_id), studio=studio):
             return to_job(row)
         raise NotFound("There is no such job. Jobs are kept for a while after they ended.")
 
     async def active(self, studio: str) -> Sequence[SyncJob]:
-        return [to_job(row) for row in await self.database.rows(job_statements.ACTIVE, (studio,))]
+        return [to_job(row) for row in await self.database.rows(job_statements.ACTIVE, (studio,), studio=studio)]
 
     async def queue_state(self, studio: str | None) -> QueueState:
         return await queue_state.read(self.database, studio)
@@ -105,7 +109,7 @@ class PostgresSyncJobs(SyncJobs):
     async def next_run_at(self, limits: ClaimLimits = NO_LIMITS) -> datetime | None:
         if limits.platforms:
             return await limited_claims.next_run_at(self.database, limits)
-        [(instant,)] = await self.database.rows(job_statements.NEXT_RUN)
+        [(instant,)] = await self.database.rows(job_statements.NEXT_RUN, studio=EVERY_STUDIO)
         return instant if isinstance(instant, datetime) else None
 
     async def wait_for_work(self, at_most: timedelta) -> None:
@@ -121,7 +125,7 @@ class PostgresSyncJobs(SyncJobs):
             "key_holds": KEY_HOLDS,
             "limit": limit,
         }
-        [(count,)] = await self.database.rows(job_statements.PRUNE, values, within=LONG)
+        [(count,)] = await self.database.rows(job_statements.PRUNE, values, studio=EVERY_STUDIO, within=LONG)
         return int(count)
 
 
@@ -150,6 +154,6 @@ def _given(position: int, result: AttemptResult) -> dict[str, object]:
         "error_code": result.error_code,
         "error_message": result.error_message,
         "connection_status": result.connection_status,
-        "judged_token": result.judged_token,
+        "judged_token_version": result.judged_token_version,
         "cause": cause(result.error_code, result.error_message) if lengthens(result) else None,
     }

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from anselai.adapters.postgres.database import BATCH, Connection, Database, Row
 from anselai.adapters.postgres.job_statements import CLAIMED
+from anselai.domain.access import EVERY_STUDIO
 from anselai.domain.claim_limits import ClaimLimits
 
 _CLAIMING: Final = int.from_bytes(b"ansclaim")
@@ -65,7 +66,7 @@ async def claim(database: Database, values: Mapping[str, Any], limits: ClaimLimi
     """The rows of CLAIM. Raises StoreUnavailable."""
     values = {**values, **parameters(limits)}
     if not limits.fleet:
-        return await database.rows(CLAIM, values, within=BATCH)
+        return await database.rows(CLAIM, values, studio=EVERY_STUDIO, within=BATCH)
 
     async def alone(connection: Connection) -> Sequence[Row]:
         # All at once on its way: who is frozen in the middle holds up nobody. The second statement sees what those
@@ -75,11 +76,11 @@ async def claim(database: Database, values: Mapping[str, Any], limits: ClaimLimi
             claimed = await connection.execute(CLAIM, values, binary=True)
         return await claimed.fetchall()
 
-    return await database.act(alone, within=BATCH)
+    return await database.act(alone, studio=EVERY_STUDIO, within=BATCH)
 
 
 async def next_run_at(database: Database, limits: ClaimLimits) -> datetime | None:
-    [(instant,)] = await database.rows(NEXT_RUN, parameters(limits))
+    [(instant,)] = await database.rows(NEXT_RUN, parameters(limits), studio=EVERY_STUDIO)
     return instant if isinstance(instant, datetime) else None
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from anselai.adapters.postgres.database import Database
+from anselai.domain.access import EVERY_STUDIO
 from anselai.domain.ports.jobs import QueueState
 
 _STATE: Final = """
@@ -24,7 +25,9 @@ OF_STUDIO: Final = _STATE.format(condition=" AND studio = %(studio)s")
 
 async def read(database: Database, studio: str | None) -> QueueState:
     statement, values = (OF_ALL, None) if studio is None else (OF_STUDIO, {"studio": studio})
-    [(asked_at, due, waiting, oldest_due_at, running, stalled)] = await database.rows(statement, values)
+    [(asked_at, due, waiting, oldest_due_at, running, stalled)] = await database.rows(
+        statement, values, studio=studio or EVERY_STUDIO
+    )
     return QueueState(
         asked_at=asked_at, due=due, waiting=waiting, oldest_due_at=oldest_due_at, running=running, stalled=stalled
     )

@@ -9,6 +9,7 @@ from anselai.adapters.postgres.batches import encoded, encoded_as_it_is
 from anselai.adapters.postgres.database import BATCH, Connection, Database, rows
 from anselai.adapters.postgres.driver_errors import REFUSED_VALUES
 from anselai.adapters.postgres.record_upserts import RECORD_KINDS, RecordKind
+from anselai.domain.access import EVERY_STUDIO
 from anselai.domain.errors import InvalidInput, LeaseLost, Problem
 from anselai.domain.insights import BusinessFigures, Period, PlatformFigures
 from anselai.domain.ports.records import Records
@@ -31,7 +32,7 @@ class PostgresRecords(Records):
         batches = [(kind, batch) for kind in RECORD_KINDS if (batch := _batch(kind, records)) is not None]
         values = (cursor, len(records), lease.job_id, lease.fence)
         if not batches:
-            if not await self.database.rows(_MOVE_CURSOR, values):
+            if not await self.database.rows(_MOVE_CURSOR, values, studio=EVERY_STUDIO):
                 raise LeaseLost
             return 0
 
@@ -44,7 +45,7 @@ class PostgresRecords(Records):
                 place = {"studio": studio, "platform": platform}
                 return sum([await _upserted(connection, kind, batch, place) for kind, batch in batches])
 
-        return await self.database.act(store, within=BATCH)
+        return await self.database.act(store, studio=EVERY_STUDIO, within=BATCH)
 
     async def platform_figures(self, studio: str, period: Period) -> Sequence[PlatformFigures]:
         return await insights.platform_figures(self.database, studio, period)

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from psycopg.errors import InsufficientPrivilege
 
 from anselai.adapters.postgres import migrate
-from anselai.adapters.postgres.database import LONG, Connection, Database, cut_after
+from anselai.adapters.postgres.database import LONG, NO_STUDIO, Connection, Database, cut_after
 from anselai.adapters.postgres.driver_errors import translated
 from anselai.domain.errors import InvalidSettings
 from anselai.domain.secret import Secret
@@ -59,7 +59,14 @@ class Rehearsal(Database):
         await self.wakeups.close()
         await self._open.aclose()
 
-    async def act(self, act: Callable[[Connection], Awaitable[T]], *, within: float = LONG) -> T:
+    async def act(
+        self,
+        act: Callable[[Connection], Awaitable[T]],
+        *,
+        studio: str = NO_STUDIO,
+        within: float = LONG,
+        at_once: bool = False,
+    ) -> T:
         if self._connection is None:
             raise RuntimeError("the Rehearsal is not open: use it inside `async with rehearsal:`")
         with translated():

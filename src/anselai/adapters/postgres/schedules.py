@@ -10,6 +10,7 @@ from typing import Final
 from anselai.adapters.postgres.batches import encoded
 from anselai.adapters.postgres.database import BATCH, Database, Row
 from anselai.adapters.postgres.wakeups import NOTIFY, note_asking
+from anselai.domain.access import EVERY_STUDIO
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.errors import ConnectionChanged, ConnectionNotFound, NotFound
 from anselai.domain.frequency import Frequency
@@ -135,14 +136,14 @@ class PostgresSchedules(Schedules):
     database: Database
 
     async def get(self, key: ConnectionKey, frequency: Frequency) -> SyncSchedule:
-        for row in await self.database.rows(_GET, (frequency.value, key.studio, key.platform)):
+        for row in await self.database.rows(_GET, (frequency.value, key.studio, key.platform), studio=key.studio):
             if row[0] is None:
                 raise NotFound(f"{key.platform} has no {frequency} schedule.")
             return _to_schedule(row)
         raise ConnectionNotFound(key.platform)
 
     async def list(self, studio: str) -> Sequence[SyncSchedule]:
-        return [_to_schedule(row) for row in await self.database.rows(_LIST, (studio,))]
+        return [_to_schedule(row) for row in await self.database.rows(_LIST, (studio,), studio=studio)]
 
     async def save(self, schedule: SyncSchedule) -> SyncSchedule:
         values = {
@@ -158,7 +159,7 @@ class PostgresSchedules(Schedules):
             "version": schedule.version,
             "failures_in_row": schedule.failures_in_row,
         }
-        [(exists, _, *saved)] = await self.database.rows(_SAVE, values)
+        [(exists, _, *saved)] = await self.database.rows(_SAVE, values, studio=schedule.key.studio)
         if not exists:
             raise ConnectionNotFound(schedule.key.platform)
         if saved[0] is None:
@@ -167,20 +168,22 @@ class PostgresSchedules(Schedules):
 
     async def due(self, limit: int) -> DueSchedules:
         note_asking()
-        return _to_due(await self.database.rows(DUE, (limit,)))
+        return _to_due(await self.database.rows(DUE, (limit,), studio=EVERY_STUDIO))
 
     async def due_of(self, key: ConnectionKey, frequency: Frequency) -> DueSchedules:
-        return _to_due(await self.database.rows(_DUE_OF, (key.studio, key.platform, frequency.value)))
+        return _to_due(
+            await self.database.rows(_DUE_OF, (key.studio, key.platform, frequency.value), studio=key.studio)
+        )
 
     async def commit(self, planned: Sequence[PlannedSlot]) -> int:
         if not planned:
             return 0
         plans = encoded([_planned(slot) for slot in planned])
-        [(moved, _)] = await self.database.rows(_COMMIT, (plans,), within=BATCH)
+        [(moved, _)] = await self.database.rows(_COMMIT, (plans,), studio=EVERY_STUDIO, within=BATCH)
         return int(moved)
 
     async def next_due_at(self) -> datetime | None:
-        for (instant,) in await self.database.rows(_NEXT_DUE):
+        for (instant,) in await self.database.rows(_NEXT_DUE, studio=EVERY_STUDIO):
             return _instant(instant)
         return None
 

@@ -59,7 +59,9 @@ platform_connections = Table(
     Column("token_version", BigInteger, nullable=False, server_default=text("1")),
     Column("refresh_at", INSTANT),  # when the tokens are to be refreshed, whether anybody uses them or not
     Column("refresh_asked_at", INSTANT),  # set before the platform is asked: an answer that never came is seen by it
+    Column("refresh_asked_by", Uuid),
     Column("refresh_failures", Integer, nullable=False, server_default=text("0")),
+    Column("refresh_not_before", INSTANT),
     Column("created_at", INSTANT, nullable=False),
     Column("updated_at", INSTANT, nullable=False),
     UniqueConstraint("studio", "platform", name="natural_key"),
@@ -67,6 +69,7 @@ platform_connections = Table(
     CheckConstraint("platform ~ '^[a-z][a-z0-9-]{0,62}$'", name="platform"),
     one_of("status", ConnectionStatus),
     CheckConstraint("(refresh_owner IS NULL) = (refresh_lease_expires_at IS NULL)", name="refresh_right"),
+    CheckConstraint("(refresh_asked_at IS NULL) = (refresh_asked_by IS NULL)", name="refresh_question"),
     # Every run rewrites its connection's row; with room on the page, no index has to follow (a HOT update).
     postgresql_with={"fillfactor": "70"},
 )

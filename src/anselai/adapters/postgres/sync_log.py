@@ -70,18 +70,18 @@ class PostgresSyncLog(SyncLog):
     database: Database
 
     async def query(self, query: LogQuery) -> Sequence[LogEntry]:
-        return [_to_entry(row) for row in await self.database.rows(*statement_of(query))]
+        return [_to_entry(row) for row in await self.database.rows(*statement_of(query), studio=query.studio)]
 
     async def attempts(self, studio: str, job_id: UUID) -> Sequence[LogEntry]:
-        return [_to_entry(row) for row in await self.database.rows(_ATTEMPTS, (studio, job_id))]
+        return [_to_entry(row) for row in await self.database.rows(_ATTEMPTS, (studio, job_id), studio=studio)]
 
     async def last_runs(self, studio: str) -> Sequence[LogEntry]:
-        return [_to_entry(row) for row in await self.database.rows(LAST_RUNS, {"studio": studio})]
+        return [_to_entry(row) for row in await self.database.rows(LAST_RUNS, {"studio": studio}, studio=studio)]
 
     async def record_api_error(self, error: ApiError) -> None:
         kept = storable(error)
         values = (kept.studio, kept.code, kept.message, kept.route, kept.request_id, kept.count)
-        await self.database.rows(_RECORD_API_ERROR, values)
+        await self.database.rows(_RECORD_API_ERROR, values, studio=kept.studio)
 
 
 def _to_entry(row: Row) -> LogEntry:

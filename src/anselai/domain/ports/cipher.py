@@ -1,6 +1,7 @@
 """Sealing tokens."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +18,15 @@ class TokenBinding:
 
 
 class TokenCipher(Protocol):
-    """Authenticated encryption of tokens with associated data."""
+    """Authenticated encryption of tokens with associated data, under a ring of keys.
+
+    A sealed text is `version.key-id.payload`, so that everybody can see which key it needs, and nobody more. No method
+    does I/O that could be slow: keys that come from elsewhere are fetched before a cipher is made of them.
+    """
+
+    @abstractmethod
+    def key_ids(self) -> Sequence[str]:
+        """The ids of the keys that open, each once; the first is the primary key, which seals."""
 
     @abstractmethod
     def seal(self, token: Secret, binding: TokenBinding) -> SealedToken:
@@ -25,4 +34,12 @@ class TokenCipher(Protocol):
 
     @abstractmethod
     def open(self, sealed: SealedToken, binding: TokenBinding) -> Secret:
-        """Open a sealed token. Raises TokenUnreadable, whatever the reason: tampered, moved, or an unknown key."""
+        """Open a sealed token. Raises TokenUnreadable, whatever the reason: tampered, moved, or an unknown key.
+
+        Every refusal costs the same work, so that its time tells no reason either.
+        """
+
+
+def key_id_of(sealed: SealedToken) -> str:
+    """The id of the key that a sealed text needs; empty for a text that names none."""
+    return sealed.partition(".")[2].partition(".")[0]

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from anselai.domain.secret import Secret
+
 
 class Clock(Protocol):
     @abstractmethod
@@ -20,3 +22,9 @@ class Ids(Protocol):
     @abstractmethod
     def new(self) -> UUID:
         """A new id that sorts by time (UUID version 7, RFC 9562)."""
+
+
+class SecretTexts(Protocol):
+    @abstractmethod
+    def new(self) -> Secret:
+        """A new random text of 43 characters of URL-safe base64, without padding: 256 bits that nobody can foresee."""

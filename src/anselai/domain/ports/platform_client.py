@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from anselai.domain.connection import ConnectionKey, Credentials
+from anselai.domain.confided import confide_settings
+from anselai.domain.connection import ConnectionKey, Credentials, PlatformConnection
 from anselai.domain.errors import PlatformNotConfigured
 from anselai.domain.frequency import Frequency
 from anselai.domain.records import Record
+from anselai.domain.refreshing import RefreshStrategy, SecondUse, planned_at, spread_of
 from anselai.domain.secret import Secret
 
 
@@ -18,8 +20,9 @@ class PlatformInfo:
     """What is known of a platform before anything is called. `settings` are names of environment variables.
 
     `token_lifetime` is how long an access token lives when the platform does not say; None: it does not expire.
-    `refresh_margin` is how long before its expiry a token is refreshed. Where `rotates_refresh_token`, a refresh token
-    can be used once, and each refresh brings the next.
+    `refresh_margin` is how long before its expiry a token is refreshed at the latest; of one that lives shorter than
+    three times that, the last third of its life. `refresh_strategy` is what is given for new tokens, and `second_use`
+    what becomes of that when it is given again, for `reuse_grace` where there is a grace.
     """
 
     name: str
@@ -27,8 +30,34 @@ class PlatformInfo:
     settings: tuple[str, ...] = ()
     token_lifetime: timedelta | None = None
     refresh_margin: timedelta = timedelta(minutes=10)
-    rotates_refresh_token: bool = False
+    refresh_strategy: RefreshStrategy = RefreshStrategy.REFRESH_TOKEN
+    second_use: SecondUse = SecondUse.WORKS
+    reuse_grace: timedelta = timedelta()
     simulated: bool = False
+
+    def can_refresh(self, connection: PlatformConnection) -> bool:
+        """Whether there is anything to get new tokens for."""
+        by_refresh_token = self.refresh_strategy is RefreshStrategy.REFRESH_TOKEN
+        return connection.refresh_token is not None if by_refresh_token else self.exchanges_token
+
+    @property
+    def exchanges_token(self) -> bool:
+        """Whether new tokens are given for the access token, so that no refresh token is needed."""
+        return self.refresh_strategy is RefreshStrategy.EXCHANGE
+
+    def refresh_at(self, connection: PlatformConnection, *, given_at: datetime, token_version: int) -> datetime | None:
+        """When tokens that were given then are to be refreshed; None: not at all.
+
+        Of an expiry that nobody told, the known lifetime is assumed; but not where tokens are exchanged: what has no
+        expiry there may well be a token that never expires, which an exchange would end.
+        """
+        expires_at = connection.token_expires_at
+        if expires_at is None and self.token_lifetime is not None and not self.exchanges_token:
+            expires_at = given_at + self.token_lifetime
+        if expires_at is None or not self.can_refresh(connection):
+            return None
+        spread = spread_of(connection.id, token_version)
+        return planned_at(given_at=given_at, expires_at=expires_at, margin=self.refresh_margin, spread=spread)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +66,9 @@ class PlatformConfig:
 
     platform: str
     values: Mapping[str, Secret] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        confide_settings(self.values.values())
 
     def require(self, name: str) -> Secret:
         """The value, at the moment it is needed. Raises PlatformNotConfigured."""
@@ -91,9 +123,12 @@ class PlatformClient(Protocol):
 
     @abstractmethod
     async def refresh(self, key: ConnectionKey, credentials: Credentials, now: datetime) -> Credentials:
-        """Get new tokens. A platform that keeps its refresh token returns it again; `None` means there is none.
+        """Get new tokens, by the strategy of `info`. Without a refresh token in the answer the stored one stays in use
+        (RFC 6749, section 6).
 
-        Raises AuthFailure when the grant is gone for good.
+        Raises AuthFailure when the grant is gone for good (`invalid_grant`). TransientFailure, RateLimited and
+        PermanentFailure say that the platform gave no tokens: it answered so, or was never reached. Where the question
+        may have reached it and no answer came, raise AnswerLost; whatever else is raised counts as that too.
         """
 
     @abstractmethod

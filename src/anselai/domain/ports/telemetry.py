@@ -1,7 +1,8 @@
 """What operators watch: what happens in this process is told here, and somebody may ask for it."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -11,19 +12,23 @@ from anselai.domain.sync_job import Outcome
 
 
 class RefreshOutcome(StrEnum):
-    """What became of a token refresh: `refused` by the platform, or `failed` otherwise."""
+    """What became of a token refresh: `refused` by the platform, `lost` with its answer, or `failed` for now."""
 
     SUCCEEDED = "succeeded"
     REFUSED = "refused"
+    LOST = "lost"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreState:
-    """What the store knows and no process alone: the queue of all studios, and how many daemons are alive."""
+    """What the store knows and no process alone: the queue of all studios, how many daemons are alive, and how often
+    each encryption key has sealed.
+    """
 
     queue: QueueState
     daemons: int
+    seals: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

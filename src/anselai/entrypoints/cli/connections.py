@@ -82,7 +82,8 @@ def add(
             account_id=account_id,
             token_expires_at=expires_at,
             scopes=scopes,
-        )
+        ),
+        uses_tokens=True,
     )
     _print(view, as_json=as_json)
 
@@ -129,7 +130,8 @@ def update(
         change["refresh_token"] = None
     if all(value is KEEP for value in change.values()):
         raise click.UsageError("Nothing to change was given.")
-    _print(with_ansel(lambda ansel: ansel.connections.update_connection(platform, **change)), as_json=as_json)
+    view = with_ansel(lambda ansel: ansel.connections.update_connection(platform, **change), uses_tokens=True)
+    _print(view, as_json=as_json)
 
 
 @connections.command()
@@ -139,7 +141,7 @@ def test(*, platform: str, as_json: bool) -> None:
     """Ask PLATFORM whether the stored token works; exit with 1 if it does not."""
     from anselai.entrypoints.http.schemas.connections import TestJson
 
-    result = with_ansel(lambda ansel: ansel.connections.test_connection(platform))
+    result = with_ansel(lambda ansel: ansel.connections.test_connection(platform), uses_tokens=True)
     if as_json:
         print_json(TestJson.of(result))
     else:
@@ -154,7 +156,7 @@ def test(*, platform: str, as_json: bool) -> None:
 @json_option
 def refresh(*, platform: str, as_json: bool) -> None:
     """Get a new token from PLATFORM with the stored refresh token."""
-    _print(with_ansel(lambda ansel: ansel.connections.refresh_token(platform)), as_json=as_json)
+    _print(with_ansel(lambda ansel: ansel.connections.refresh_token(platform), uses_tokens=True), as_json=as_json)
 
 
 @connections.command()

@@ -1,5 +1,7 @@
 """`anselai serve` and `anselai scheduler`."""
 
+import sys
+
 import click
 
 from anselai.entrypoints.cli.session import say, settings_and_log
@@ -17,7 +19,8 @@ def serve(*, no_scheduler: bool) -> None:
     from anselai.entrypoints.daemon import run_process
     from anselai.entrypoints.serve import run_serve
 
-    raise SystemExit(run_process(run_serve(settings, say, with_scheduler=not no_scheduler)))
+    serving = run_serve(settings, say, with_scheduler=not no_scheduler, is_watched=sys.stdout.isatty())
+    raise SystemExit(run_process(serving))
 
 
 @click.command()

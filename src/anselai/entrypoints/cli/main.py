@@ -6,12 +6,15 @@ import click
 
 from anselai import __version__
 from anselai.domain.errors import AnselError
+from anselai.entrypoints.cli.api_keys import api
+from anselai.entrypoints.cli.audit import audit
 from anselai.entrypoints.cli.check import check
 from anselai.entrypoints.cli.connections import connections
 from anselai.entrypoints.cli.daemons import scheduler, serve
-from anselai.entrypoints.cli.key import key
+from anselai.entrypoints.cli.keys import keys
 from anselai.entrypoints.cli.migrate import migrate
 from anselai.entrypoints.cli.platforms import platforms
+from anselai.entrypoints.cli.studios import studios
 from anselai.entrypoints.cli.sync import sync
 
 
@@ -48,5 +51,6 @@ def main() -> None:
     """
 
 
-for command in (serve, scheduler, migrate, check, connections, sync, platforms, key):
+for command in (serve, scheduler, migrate, check, connections, sync, platforms, keys, studios, audit):
     main.add_command(command)
+keys.add_command(api)

@@ -9,22 +9,27 @@ from anselai.entrypoints.cli.session import progress, run, say, settings_and_log
 @click.group(invoke_without_command=True)
 @click.option("--check", is_flag=True, help="Change nothing; exit with 0 if the schema is current, with 1 if not.")
 @click.option("--sql", "as_sql", is_flag=True, help="Print the SQL from an empty database on, and connect to none.")
+@click.option(
+    "--grants", "role", metavar="ROLE", help="Print the rights that a role needs to serve, and connect to none."
+)
 @click.option("--since", metavar="REVISION", help="With --sql: the revision that the SQL starts from.")
 @click.pass_context
-def migrate(context: click.Context, *, check: bool, as_sql: bool, since: str | None) -> None:
+def migrate(context: click.Context, *, check: bool, as_sql: bool, since: str | None, role: str | None) -> None:
     """Bring the schema of the database to what this version needs.
 
     Works on DATABASE_URL, or else on the embedded database. Two at once are safe: one waits for the other.
     """
     if context.invoked_subcommand is not None:
-        if check or as_sql or since:
-            raise click.UsageError("--check, --sql and --since are for `anselai migrate` itself.")
+        if check or as_sql or since or role:
+            raise click.UsageError("--check, --sql, --since and --grants are for `anselai migrate` itself.")
         return
-    if check and as_sql:
-        raise click.UsageError("--check and --sql exclude each other.")
+    if [check, as_sql, role is not None].count(True) > 1:
+        raise click.UsageError("--check, --sql and --grants exclude each other.")
     if since and not as_sql:
         raise click.UsageError("--since is for --sql.")
-    if as_sql:
+    if role is not None:
+        _print_grants(role)
+    elif as_sql:
         _print_sql(since)
     elif check:
         _check()
@@ -81,3 +86,9 @@ def _print_sql(since: str | None) -> None:
     if since is not None and since not in schema_revisions():
         raise click.UsageError(f"There is no revision {since}. There are: {', '.join(schema_revisions())}.")
     click.echo(schema_sql(since), nl=False)
+
+
+def _print_grants(role: str) -> None:
+    from anselai.container import schema_grants
+
+    click.echo(schema_grants(role), nl=False)

@@ -1,7 +1,10 @@
 """What every command starts with: settings, the log, and AnselAI opened for as long as it takes."""
 
 import asyncio
+import getpass
+import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -9,6 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from anselai.application.ansel import Ansel
+from anselai.application.audit import acting_as
+from anselai.domain.audit import Actor
 from anselai.entrypoints.logs import set_up_logging
 from anselai.settings import Settings, load_settings
 
@@ -22,16 +27,32 @@ def settings_and_log() -> Settings:
     return settings
 
 
-def with_ansel(act: Callable[[Ansel], Awaitable[T]]) -> T:
-    """Open AnselAI, do this one thing, and close it."""
+def with_ansel(act: Callable[[Ansel], Awaitable[T]], *, uses_tokens: bool = False) -> T:
+    """Open AnselAI, do this one thing, and close it.
+
+    What `uses_tokens` needs every key, as a start does: otherwise a command with the wrong ENCRYPTION_KEY would seal
+    what nobody else can open, or call a good connection broken. Raises KeysMissing.
+    """
 
     async def open_and_act() -> T:
         from anselai.container import open_container
 
         async with open_container(settings_and_log(), report=progress) as ansel:
-            return await act(ansel)
+            if uses_tokens:
+                await ansel.keys.check()
+            with acting_as(person()):
+                return await act(ansel)
 
     return run(open_and_act())
+
+
+def person() -> Actor:
+    """Who runs this command, as the system knows them."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        user = str(os.getuid())
+    return Actor(name=f"cli {user}@{socket.gethostname()}")
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -6,29 +6,38 @@ from starlette.types import Scope
 
 from anselai.application.ansel import Ansel
 from anselai.entrypoints.http.answers import refuse
+from anselai.entrypoints.http.areas import is_for_programs
 from anselai.entrypoints.http.connections import ConnectionCalls
 from anselai.entrypoints.http.dashboard.dashboard import Dashboard
-from anselai.entrypoints.http.error_report import is_api
+from anselai.entrypoints.http.doors import Doors
 from anselai.entrypoints.http.errors import Failure
-from anselai.entrypoints.http.gated_app import build_gated_app
+from anselai.entrypoints.http.gated_app import build_entry, build_gated_app
 from anselai.entrypoints.http.health import HealthCalls
 from anselai.entrypoints.http.metrics import MetricsCalls
 from anselai.entrypoints.http.monitoring import MonitoringCalls
+from anselai.entrypoints.http.one_time_code import OneTimeCode
 from anselai.entrypoints.http.platforms import PlatformCalls
 from anselai.entrypoints.http.sync import SyncCalls
 
-_FOR_MACHINES = ("/healthz", "/readyz", "/metrics")
 
-
-def build_app(ansel: Ansel, *, scheduler_runs_here: bool = True) -> Starlette:
+def build_app(
+    ansel: Ansel,
+    *,
+    doors: Doors | None = None,
+    sign_in_code: OneTimeCode | None = None,
+    scheduler_runs_here: bool = True,
+) -> Starlette:
     """The API under /api, the probes, the figures for operators, and the dashboard.
 
-    `scheduler_runs_here` tells /readyz whose scheduler to miss.
+    `sign_in_code` is that of the link which was printed, if one was. `scheduler_runs_here` tells /readyz whose
+    scheduler to miss.
     """
-    dashboard = Dashboard.over(ansel)
+    doors = doors or Doors()
+    dashboard = Dashboard.over(ansel, sign_in_code or OneTimeCode(clock=ansel.clock))
+    entry = build_entry(ansel, doors, cookies=dashboard.cookies, lead_to_sign_in=dashboard.lead_to_sign_in)
 
     def render_failure(scope: Scope, failure: Failure, request_id: str) -> Response:
-        if is_api(scope) or scope["path"] in _FOR_MACHINES:
+        if is_for_programs(scope["path"]):
             return refuse(failure)
         return dashboard.error_page(scope, failure, request_id)
 
@@ -41,6 +50,6 @@ def build_app(ansel: Ansel, *, scheduler_runs_here: bool = True) -> Starlette:
             health=ansel.health, workers=ansel.scheduler.workers, scheduler_runs_here=scheduler_runs_here
         ).routes(),
         *MonitoringCalls(monitoring=ansel.monitoring).routes(),
-        *dashboard.routes(),
+        *dashboard.routes(entry.sign_ins),
     ]
-    return build_gated_app(ansel, routes, render_failure)
+    return build_gated_app(ansel, routes, render_failure, entry)

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from anselai.application.connection_manager import ConnectionManager
 from anselai.entrypoints.http.answers import answer
+from anselai.entrypoints.http.caller import studio_in
 from anselai.entrypoints.http.reading import platform_in, platform_name, read_json
 from anselai.entrypoints.http.resource import Resource
 from anselai.entrypoints.http.schemas.connections import (
@@ -32,7 +33,7 @@ class ConnectionCalls:
         ]
 
     async def list(self, request: Request) -> Response:
-        views = await self.connections.list_connections()
+        views = await self.connections.list_connections(studio=studio_in(request))
         return answer([ConnectionJson.of(each) for each in views])
 
     async def add(self, request: Request) -> Response:
@@ -44,26 +45,31 @@ class ConnectionCalls:
             account_id=new.account_id,
             token_expires_at=new.token_expires_at,
             scopes=new.scopes,
+            studio=studio_in(request),
         )
         return answer(ConnectionJson.of(view), status=201, location=f"/api/connections/{view.platform}")
 
     async def get(self, request: Request) -> Response:
-        return answer(ConnectionJson.of(await self.connections.get_connection(platform_in(request))))
+        view = await self.connections.get_connection(platform_in(request), studio=studio_in(request))
+        return answer(ConnectionJson.of(view))
 
     async def change(self, request: Request) -> Response:
         """Replace what is given; where nothing is, get a new access token."""
-        platform = platform_in(request)
+        platform, studio = platform_in(request), studio_in(request)
         given = (await read_json(request, ConnectionChange)).given()
         view = await (
-            self.connections.update_connection(platform, **given) if given else self.connections.refresh_token(platform)
+            self.connections.update_connection(platform, **given, studio=studio)
+            if given
+            else self.connections.refresh_token(platform, studio=studio)
         )
         return answer(ConnectionJson.of(view))
 
     async def remove(self, request: Request) -> Response:
         await read_json(request, Nothing)
-        await self.connections.remove_connection(platform_in(request))
+        await self.connections.remove_connection(platform_in(request), studio=studio_in(request))
         return answer(Removed(removed=True))
 
     async def test(self, request: Request) -> Response:
         await read_json(request, Nothing)
-        return answer(TestJson.of(await self.connections.test_connection(platform_in(request))))
+        test = await self.connections.test_connection(platform_in(request), studio=studio_in(request))
+        return answer(TestJson.of(test))

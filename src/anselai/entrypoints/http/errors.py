@@ -6,16 +6,21 @@ from dataclasses import dataclass, field
 
 from anselai.domain.errors import (
     AnselError,
+    AnswerLost,
+    ApiKeyNotFound,
     AuthFailure,
     ClientBug,
     ConnectionChanged,
     ConnectionExists,
     ConnectionNotFound,
     EmbeddedDatabaseFailed,
+    Forbidden,
     IdempotencyKeyReused,
     InvalidInput,
     InvalidSettings,
     JobEnded,
+    KeyNeeded,
+    KeysMissing,
     LeaseLost,
     NoRefreshToken,
     NotFound,
@@ -25,12 +30,18 @@ from anselai.domain.errors import (
     Problem,
     RateLimited,
     RefreshInProgress,
+    RefreshUnanswered,
+    RotationTooEarly,
     SchemaBehind,
     SchemaUnknown,
     StoreUnavailable,
+    StudioExists,
+    StudioInUse,
+    StudioNotFound,
     TokenUnreadable,
     TooManyIdempotencyKeys,
     TransientFailure,
+    Unauthenticated,
     UnknownPlatform,
 )
 
@@ -39,10 +50,11 @@ _PROBLEMS_TOLD = 3
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The status of an error, and how many seconds to wait before asking again where that can help."""
+    """The status of an error, how many seconds to wait before asking again where that can help, and other headers."""
 
     status: int
     retry_after: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 # A class that is not named here is answered as the nearest one it descends from.
@@ -60,16 +72,27 @@ TABLE: Mapping[type[AnselError], Rule] = {
     IdempotencyKeyReused: Rule(409),
     TooManyIdempotencyKeys: Rule(429, retry_after=600),
     JobEnded: Rule(409),
+    Unauthenticated: Rule(401, headers={"WWW-Authenticate": "Bearer"}),
+    Forbidden: Rule(403),
+    StudioExists: Rule(409),
+    StudioNotFound: Rule(404),
+    StudioInUse: Rule(409),
+    KeyNeeded: Rule(409),
+    RotationTooEarly: Rule(409),
+    ApiKeyNotFound: Rule(404),
     LeaseLost: Rule(409),
     StoreUnavailable: Rule(503, retry_after=5),
     SchemaBehind: Rule(503, retry_after=30),
     SchemaUnknown: Rule(503, retry_after=30),
     InvalidSettings: Rule(500),
+    KeysMissing: Rule(500),
     EmbeddedDatabaseFailed: Rule(500),
     PlatformFailure: Rule(502),
     TransientFailure: Rule(503, retry_after=30),
+    AnswerLost: Rule(503, retry_after=30),
     RateLimited: Rule(503, retry_after=60),
     AuthFailure: Rule(409),
+    RefreshUnanswered: Rule(409),
     PermanentFailure: Rule(502),
     PlatformNotConfigured: Rule(409),
     ClientBug: Rule(502),
@@ -124,7 +147,7 @@ def _foreseen(error: AnselError) -> Failure:
         code=error.code,
         message=_sentence(details) if details else str(error),
         details=tuple(details),
-        headers=_retry_after(error, rule),
+        headers={**rule.headers, **_retry_after(error, rule)},
     )
 
 

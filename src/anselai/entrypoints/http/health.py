@@ -1,9 +1,9 @@
-"""`/healthz`: the process is up. `/readyz`: it can serve. Neither tells a secret, both answer quickly."""
+"""`/healthz`: the process is up. `/readyz`: it can serve, and with a key also why not. Both answer quickly."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,12 +14,15 @@ from anselai.domain.errors import AnselError
 from anselai.domain.ports.health import StoreHealth
 from anselai.domain.ports.workers import Workers
 from anselai.entrypoints.http.answers import Answer, Refusal, answer
+from anselai.entrypoints.http.caller import caller_in
 from anselai.entrypoints.http.resource import Resource
-from anselai.entrypoints.http.schemas.health import Alive, Check, Checks, Readiness
+from anselai.entrypoints.http.schemas.health import Alive, Check, Checks, Readiness, Ready
 
 log = logging.getLogger("anselai.http")
 
 LIMIT = 2.0  # seconds for all checks together
+_LATER = {"Retry-After": "5"}
+_NOT_READY = Refusal(error="Not ready. With an API key this address tells why.", code="NOT_READY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,7 @@ class HealthCalls:
     workers: Workers
     scheduler_runs_here: bool
     limit: float = LIMIT
+    asking: "set[asyncio.Task[Readiness]]" = field(default_factory=set, init=False, repr=False, compare=False)
 
     def routes(self) -> list[Route]:
         return [
@@ -41,12 +45,23 @@ class HealthCalls:
         return answer(Alive(alive=True))
 
     async def ready(self, request: Request) -> Response:
-        found = await self._readiness()
+        found = await self._shared_readiness()
+        if caller_in(request).principal is None:
+            return answer(Ready(ready=True)) if found.ready else Answer(_NOT_READY, 503, _LATER)
         if found.ready:
             return answer(found)
         checks = (found.checks.database, found.checks.schema, found.checks.scheduler)
         sentence = next(each.message for each in checks if not each.ok)
-        return Answer(Refusal(error=sentence, code="NOT_READY", data=found), 503, {"Retry-After": "5"})
+        return Answer(Refusal(error=sentence, code="NOT_READY", data=found), 503, _LATER)
+
+    async def _shared_readiness(self) -> Readiness:
+        """Whoever asks meanwhile gets the same answer: anybody may ask, and nobody may keep the store busy by it."""
+        if not self.asking:
+            asked = asyncio.create_task(self._readiness(), name="readiness")
+            self.asking.add(asked)
+            asked.add_done_callback(self.asking.discard)
+        [asking] = self.asking
+        return await asyncio.shield(asking)
 
     async def _readiness(self) -> Readiness:
         database, schema, scheduler = (

@@ -1,82 +1,36 @@
-"""Who may ask: this machine under its own names, and no page of another site.
+"""No page of another site may act here: neither by a form that posts, nor by a script, unless CORS lets it."""
 
-There is no sign-in yet, so a page somewhere else must not be able to act through the photographer's browser: neither by
-a name of its own that it lets point here (DNS rebinding), nor by a form or a script that posts here.
-"""
-
-from dataclasses import dataclass, field
-from ipaddress import ip_address
+from dataclasses import dataclass
 
 from starlette.types import Scope
 
+from anselai.entrypoints.http.cors import Cors
 from anselai.entrypoints.http.errors import RequestRefused
+from anselai.entrypoints.http.head import Head
 
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _OWN_SITE = frozenset({b"same-origin", b"none"})  # `none`: typed into the address bar, or not a browser
-_LONGEST_HOST = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginCheck:
-    """`accepted` are Host headers that were found to be ours."""
+    cors: Cors
 
-    accepted: set[bytes] = field(default_factory=set)
-
-    def check(self, scope: Scope) -> None:
+    def check(self, scope: Scope, head: Head, *, is_api: bool) -> None:
         """Raises RequestRefused."""
-        host = origin = site = None
-        hosts = 0
-        for name, value in scope["headers"]:
-            if name == b"host":
-                host, hosts = value, hosts + 1
-            elif name == b"origin":
-                origin = value
-            elif name == b"sec-fetch-site":
-                site = value
-        if host is None or hosts != 1 or not self._is_ours(host):
-            raise RequestRefused(
-                421, "HOST_NOT_ALLOWED", "AnselAI answers under this machine's own names only, such as 127.0.0.1."
-            )
-        if scope["method"] in _UNSAFE and _is_cross_site(site, origin, host):
+        if scope["method"] not in _UNSAFE:
+            return
+        if is_api and self.cors.lets(head):
+            return
+        if _is_cross_site(head):
             raise RequestRefused(
                 403, "CROSS_SITE_REQUEST", "Another site asked for this change, so it was refused. Use AnselAI itself."
             )
 
-    def _is_ours(self, host: bytes) -> bool:
-        if host in self.accepted:
-            return True
-        name = _host_name(host)
-        ours = name is not None and _is_loopback(name)
-        if ours and len(self.accepted) < 100:  # a port is part of it, so that there may be many
-            self.accepted.add(host)
-        return ours
 
-
-def _is_cross_site(site: bytes | None, origin: bytes | None, host: bytes) -> bool:
-    if site is not None and site not in _OWN_SITE:
+def _is_cross_site(head: Head) -> bool:
+    if any(site not in _OWN_SITE for site in head.all(b"sec-fetch-site")):
         return True
-    return origin is not None and origin not in (b"http://" + host, b"https://" + host)
-
-
-def _host_name(host: bytes) -> str | None:
-    """The name of a Host header, in lower case and without its port; None where it is no such header."""
-    if len(host) > _LONGEST_HOST or not host.isascii():
-        return None
-    text = host.decode().lower()
-    if text.startswith("["):
-        name, bracket, rest = text[1:].partition("]")
-        port = rest.removeprefix(":")
-        well_formed = bool(bracket) and (rest == "" or (rest != port and port.isdecimal()))
-    else:
-        name, colon, port = text.partition(":")
-        well_formed = not colon or port.isdecimal()
-    return name if well_formed else None
-
-
-def _is_loopback(name: str) -> bool:
-    if name == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
+    host = head.only(b"host") or b""
+    return any(origin not in (b"http://" + host, b"https://" + host) for origin in head.all(b"origin"))

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from anselai.application.platform_catalog import PlatformCatalog
 from anselai.entrypoints.http.answers import answer
+from anselai.entrypoints.http.caller import studio_in
 from anselai.entrypoints.http.resource import Resource
 from anselai.entrypoints.http.schemas.platforms import PlatformJson
 
@@ -20,4 +21,5 @@ class PlatformCalls:
         return [Route("/api/platforms", Resource(GET=self.list))]
 
     async def list(self, request: Request) -> Response:
-        return answer([PlatformJson.of(each) for each in await self.platforms.list_platforms()])
+        platforms = await self.platforms.list_platforms(studio=studio_in(request))
+        return answer([PlatformJson.of(each) for each in platforms])

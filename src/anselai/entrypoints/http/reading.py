@@ -1,5 +1,6 @@
 """From what was sent to a struct: JSON bodies, query parameters, parts of the path. All problems are told at once."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -22,6 +23,7 @@ T = TypeVar("T", bound=Struct)
 # Beyond these, changing an instant's zone or counting days from it can overflow.
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 _LONGEST_NAME = 64
+_NAME = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")
 _MOST_PARAMETERS = 100
 _MOST_PROBLEMS = 100
 
@@ -146,7 +148,7 @@ def _query_pairs(request: Request) -> list[tuple[str, str]]:
 
 
 def _unknown(name: str) -> Problem:
-    """Somebody else's name is repeated only if that is sure to be printable and short."""
-    if name.isprintable() and len(name) <= _LONGEST_NAME:
+    """A name is repeated only if it looks like one: it may be a token that was put into the wrong place."""
+    if _NAME.fullmatch(name):
         return Problem(name, "is not known here")
     return Problem("", "One of the names is not known here.")

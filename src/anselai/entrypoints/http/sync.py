@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from anselai.application.sync_scheduler import SyncScheduler
 from anselai.entrypoints.http.answers import answer
+from anselai.entrypoints.http.caller import studio_in
 from anselai.entrypoints.http.reading import idempotency_key_in, job_id_in, platform_in, read_json, read_query
 from anselai.entrypoints.http.resource import Resource
 from anselai.entrypoints.http.schemas.explanation import ExplanationJson
@@ -30,7 +31,7 @@ class SyncCalls:
         ]
 
     async def status(self, request: Request) -> Response:
-        return answer(SyncStatusJson.of(await self.scheduler.status()))
+        return answer(SyncStatusJson.of(await self.scheduler.status(studio=studio_in(request))))
 
     async def log(self, request: Request) -> Response:
         wanted = read_query(request, LogFilter)
@@ -42,26 +43,34 @@ class SyncCalls:
             until=wanted.until,
             limit=int(wanted.limit),
             cursor=wanted.cursor,
+            studio=studio_in(request),
         )
         return answer(LogJson.of(page))
 
     async def job(self, request: Request) -> Response:
-        return answer(JobJson.with_attempts(await self.scheduler.get_job(job_id_in(request))))
+        job = await self.scheduler.get_job(job_id_in(request), studio=studio_in(request))
+        return answer(JobJson.with_attempts(job))
 
     async def cancel(self, request: Request) -> Response:
-        return answer(JobJson.with_attempts(await self.scheduler.cancel_job(job_id_in(request))))
+        job = await self.scheduler.cancel_job(job_id_in(request), studio=studio_in(request))
+        return answer(JobJson.with_attempts(job))
 
     async def run_now(self, request: Request) -> Response:
         wanted = await read_json(request, SyncNow)
         view = await self.scheduler.run_sync_now(
-            platform_in(request), wanted.frequency, idempotency_key=idempotency_key_in(request)
+            platform_in(request),
+            wanted.frequency,
+            idempotency_key=idempotency_key_in(request),
+            studio=studio_in(request),
         )
         job = JobJson.of(view, deduplicated=view.deduplicated)
         return answer(job, status=202, location=f"/api/sync/jobs/{view.id}")
 
     async def schedule(self, request: Request) -> Response:
         change = await read_json(request, ScheduleChange)
-        return answer(ScheduleJson.of(await self.scheduler.schedule_sync(platform_in(request), **change.given())))
+        view = await self.scheduler.schedule_sync(platform_in(request), **change.given(), studio=studio_in(request))
+        return answer(ScheduleJson.of(view))
 
     async def explain(self, request: Request) -> Response:
-        return answer(ExplanationJson.of(await self.scheduler.explain(platform_in(request))))
+        explanation = await self.scheduler.explain(platform_in(request), studio=studio_in(request))
+        return answer(ExplanationJson.of(explanation))

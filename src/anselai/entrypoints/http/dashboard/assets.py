@@ -13,7 +13,8 @@ from anselai.entrypoints.http.errors import RequestRefused
 from anselai.entrypoints.http.resource import Resource
 
 _TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
-_CACHE = "public, max-age=86400"  # pages ask with the version, so that a new file is a new address
+_FOREVER = "public, max-age=31536000, immutable"  # pages ask with the version: a new file is a new address
+_ASK_AGAIN = "no-cache"  # whoever asks without it, or with an old one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +24,13 @@ class Asset:
     version: str
 
     @property
-    def headers(self) -> dict[str, str]:
-        return {"Content-Type": self.media_type, "Cache-Control": _CACHE, "ETag": f'"{self.version}"'}
+    def tag(self) -> str:
+        return f'"{self.version}"'
+
+    def headers(self, version: str) -> dict[str, str]:
+        """`version` is the one that was asked for."""
+        cache = _FOREVER if version == self.version else _ASK_AGAIN
+        return {"Content-Type": self.media_type, "Cache-Control": cache, "ETag": self.tag}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +60,7 @@ class Assets:
         asset = self.assets.get(request.path_params["name"])
         if asset is None:
             raise RequestRefused(404, "NOT_FOUND", "There is no such file.")
-        if asset.headers["ETag"] in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=asset.headers)
-        return Response(asset.content, headers=asset.headers)
+        headers = asset.headers(request.query_params.get("v", ""))
+        if asset.tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(asset.content, headers=headers)

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from anselai.application.insights import Insights
 from anselai.application.sync_scheduler import SyncScheduler
+from anselai.entrypoints.http.caller import studio_in
 from anselai.entrypoints.http.dashboard.rendering import Pages
 from anselai.entrypoints.http.resource import Resource
 
@@ -22,6 +23,6 @@ class OverviewPage:
         return [Route("/", Resource(GET=self.show))]
 
     async def show(self, request: Request) -> Response:
-        status = await self.scheduler.status()
-        overview = await self.insights.overview()
-        return self.pages.render("overview.html", status=status, overview=overview)
+        status = await self.scheduler.status(studio=studio_in(request))
+        overview = await self.insights.overview(studio=studio_in(request))
+        return self.pages.render(request, "overview.html", status=status, overview=overview)

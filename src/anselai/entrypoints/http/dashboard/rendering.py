@@ -7,12 +7,16 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from anselai.application.phrases import distance
 from anselai.domain.errors import Problem
 from anselai.domain.ports.clock import Clock
+from anselai.entrypoints.http.caller import caller_of
 from anselai.entrypoints.http.dashboard.assets import Assets
+from anselai.entrypoints.http.session import SessionCookies
+from anselai.entrypoints.http.signed_in import OFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +25,10 @@ class Pages:
 
     templates: Environment
     clock: Clock
+    cookies: SessionCookies
 
     @classmethod
-    def over(cls, clock: Clock, assets: Assets) -> "Pages":
+    def over(cls, clock: Clock, assets: Assets, cookies: SessionCookies) -> "Pages":
         templates = Environment(
             loader=PackageLoader("anselai.entrypoints.http.dashboard", "templates"),
             autoescape=True,
@@ -34,12 +39,25 @@ class Pages:
         )
         templates.globals["asset"] = assets.address
         templates.filters.update(moment=moment, money=money, at=problems_at, whole=whole)
-        return cls(templates=templates, clock=clock)
+        return cls(templates=templates, clock=clock, cookies=cookies)
 
     def render(
-        self, template: str, *, http_status: int = 200, headers: Mapping[str, str] | None = None, **context: object
+        self,
+        request: Request,
+        template: str,
+        *,
+        http_status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: object,
     ) -> HTMLResponse:
-        text = self.templates.get_template(template).render(now=self.clock.now(), **context)
+        caller = caller_of(request.scope)
+        session = None if caller is None else caller.session
+        text = self.templates.get_template(template).render(
+            now=self.clock.now(),
+            form_token="" if session is None else self.cookies.form_token(session),
+            can_sign_out=caller is not None and caller.principal not in (None, OFF),
+            **context,
+        )
         return HTMLResponse(text, http_status, headers)
 
 

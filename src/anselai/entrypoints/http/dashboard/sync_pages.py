@@ -16,11 +16,12 @@ from anselai.domain.errors import NotFound, Problem
 from anselai.domain.frequency import Frequency
 from anselai.domain.schedule import CatchUp
 from anselai.domain.sync_job import Outcome, Trigger
+from anselai.entrypoints.http.caller import studio_in
 from anselai.entrypoints.http.dashboard.flashes import after, flash_of
-from anselai.entrypoints.http.dashboard.forms import problems_of, read_form
+from anselai.entrypoints.http.dashboard.forms import problems_of
+from anselai.entrypoints.http.dashboard.page import FormCheck, form_in
 from anselai.entrypoints.http.dashboard.rendering import Pages
 from anselai.entrypoints.http.reading import platform_in, read_fields
-from anselai.entrypoints.http.resource import Resource
 from anselai.entrypoints.http.schemas.log import LogFilter
 
 _FILTERS = ("platform", "outcome", "trigger")
@@ -30,26 +31,33 @@ _FILTERS = ("platform", "outcome", "trigger")
 class SyncPages:
     scheduler: SyncScheduler
     pages: Pages
+    forms: FormCheck
 
     def routes(self) -> list[Route]:
+        page = self.forms.page
         return [
-            Route("/sync", Resource(GET=self.show)),
-            Route("/sync/{platform}/explain", Resource(GET=self.explain)),
-            Route("/sync/{platform}/{frequency}/run", Resource(POST=self.run)),
-            Route("/sync/{platform}/{frequency}/pause", Resource(POST=self.pause)),
-            Route("/sync/{platform}/{frequency}/resume", Resource(POST=self.resume)),
-            Route("/sync/{platform}/{frequency}/schedule", Resource(GET=self.schedule_form, POST=self.schedule)),
+            Route("/sync", page(GET=self.show)),
+            Route("/sync/{platform}/explain", page(GET=self.explain)),
+            Route("/sync/{platform}/{frequency}/run", page(POST=self.run)),
+            Route("/sync/{platform}/{frequency}/pause", page(POST=self.pause)),
+            Route("/sync/{platform}/{frequency}/resume", page(POST=self.resume)),
+            Route("/sync/{platform}/{frequency}/schedule", page(GET=self.schedule_form, POST=self.schedule)),
         ]
 
     async def show(self, request: Request) -> Response:
         filters = {name: request.query_params.get(name, "") for name in _FILTERS}
         wanted = read_fields(_filled(request, *_FILTERS, "cursor"), LogFilter)
         page = await self.scheduler.log(
-            platform=wanted.platform, outcome=wanted.outcome, trigger=wanted.trigger, cursor=wanted.cursor
+            platform=wanted.platform,
+            outcome=wanted.outcome,
+            trigger=wanted.trigger,
+            cursor=wanted.cursor,
+            studio=studio_in(request),
         )
         return self.pages.render(
+            request,
             "sync.html",
-            status=await self.scheduler.status(),
+            status=await self.scheduler.status(studio=studio_in(request)),
             log=page.entries,
             filters=filters,
             older=urlencode({**_filled(request, *_FILTERS), "cursor": page.next_cursor}) if page.next_cursor else None,
@@ -60,40 +68,55 @@ class SyncPages:
         )
 
     async def explain(self, request: Request) -> Response:
-        explanation = await self.scheduler.explain(platform_in(request))
-        return self.pages.render("explain.html", platform=explanation.platform, explanation=explanation)
+        explanation = await self.scheduler.explain(platform_in(request), studio=studio_in(request))
+        return self.pages.render(request, "explain.html", platform=explanation.platform, explanation=explanation)
 
     async def run(self, request: Request) -> Response:
-        job = await self.scheduler.run_sync_now(platform_in(request), _frequency_in(request))
+        job = await self.scheduler.run_sync_now(platform_in(request), _frequency_in(request), studio=studio_in(request))
         return _see("already" if job.deduplicated else "queued")
 
     async def pause(self, request: Request) -> Response:
-        await self.scheduler.schedule_sync(platform_in(request), _frequency_in(request), enabled=False)
+        await self._switch(request, on=False)
         return _see("paused")
 
     async def resume(self, request: Request) -> Response:
-        await self.scheduler.schedule_sync(platform_in(request), _frequency_in(request), enabled=True)
+        await self._switch(request, on=True)
         return _see("resumed")
 
     async def schedule_form(self, request: Request) -> Response:
         label, view = await self._schedule(request)
         form = {"cron": view.cron, "timezone": view.timezone, "catchUp": str(view.catch_up)}
-        return self._form(label, view, form)
+        return self._form(request, label, view, form)
 
     async def schedule(self, request: Request) -> Response:
         label, view = await self._schedule(request)
-        sent = await read_form(request)
+        sent = form_in(request)
         form = {name: sent.get(name, "") for name in ("cron", "timezone", "catchUp")}
         change = self.scheduler.schedule_sync(
-            view.platform, view.frequency, cron=form["cron"], timezone=form["timezone"], catch_up=form["catchUp"]
+            view.platform,
+            view.frequency,
+            cron=form["cron"],
+            timezone=form["timezone"],
+            catch_up=form["catchUp"],
+            studio=studio_in(request),
         )
         problems = await problems_of(change)
-        return self._form(label, view, form, problems) if problems else _see("scheduled")
+        return self._form(request, label, view, form, problems) if problems else _see("scheduled")
+
+    async def _switch(self, request: Request, *, on: bool) -> None:
+        platform, frequency = platform_in(request), _frequency_in(request)
+        await self.scheduler.schedule_sync(platform, frequency, enabled=on, studio=studio_in(request))
 
     def _form(
-        self, label: str, view: ScheduleView, form: Mapping[str, str], problems: Sequence[Problem] = ()
+        self,
+        request: Request,
+        label: str,
+        view: ScheduleView,
+        form: Mapping[str, str],
+        problems: Sequence[Problem] = (),
     ) -> Response:
         return self.pages.render(
+            request,
             "schedule.html",
             http_status=422 if problems else 200,
             label=label,
@@ -107,7 +130,7 @@ class SyncPages:
     async def _schedule(self, request: Request) -> tuple[str, ScheduleView]:
         """The schedule, and the label of its platform."""
         platform, frequency = platform_in(request), _frequency_in(request)
-        for status in (await self.scheduler.status()).platforms:
+        for status in (await self.scheduler.status(studio=studio_in(request))).platforms:
             for each in status.schedules:
                 if (status.platform, each.schedule.frequency) == (platform, frequency):
                     return status.label, each.schedule

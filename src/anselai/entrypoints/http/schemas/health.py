@@ -18,6 +18,10 @@ class Checks(Output):
     scheduler: Check
 
 
+class Ready(Output):
+    ready: bool
+
+
 class Readiness(Output):
     ready: bool
     checks: Checks

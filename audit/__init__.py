@@ -1,0 +1,1 @@
+"""Whether what we pin has known flaws."""

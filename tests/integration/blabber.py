@@ -1,0 +1,144 @@
+"""A platform whose client says, each time in another way, everything that it was told in confidence."""
+
+import asyncio
+import base64
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+from urllib.parse import quote_plus
+
+from anselai.domain.connection import ConnectionKey, Credentials
+from anselai.domain.errors import (
+    AnswerLost,
+    AuthFailure,
+    InvalidInput,
+    PermanentFailure,
+    RateLimited,
+    TransientFailure,
+)
+from anselai.domain.ports.platform_client import Batch, FetchRequest, PlatformClient, PlatformConfig, PlatformInfo
+from anselai.domain.ports.platform_client import Verification as Verified
+
+log = logging.getLogger("blabber.client")
+SETTING = "BLABBER_APP"  # a secret whose name does not say so
+Way = Callable[[str], None]
+
+
+def raising(kind: Callable[[str], Exception]) -> Way:
+    def way(told: str) -> None:
+        raise kind(told)
+
+    return way
+
+
+def in_base64(told: str) -> None:
+    header = base64.b64encode(told.encode()).decode()
+    raise ConnectionError(f"401 for {{'Authorization': 'Basic {header}'}}")
+
+
+def in_a_url(told: str) -> None:
+    raise ConnectionError(f"GET https://blabber.example/me?q={quote_plus(told)}&x=1 failed")
+
+
+def as_a_cause(told: str) -> None:
+    try:
+        raise KeyError(told)
+    except KeyError as error:
+        raise TimeoutError("no answer") from error
+
+
+def as_a_context(told: str) -> None:
+    try:
+        raise KeyError(told)
+    except KeyError:
+        raise OSError(f"cut off after {told}")  # noqa: B904
+
+
+def in_a_note(told: str) -> None:
+    error = ValueError(f"refused: {told}")
+    error.add_note(f"sent was {told}")
+    raise error
+
+
+def in_a_group(told: str) -> None:
+    raise ExceptionGroup(told, [ValueError(told), OSError(told)])
+
+
+def in_the_log(told: str) -> None:
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
+        log.log(level, "asked with %s", told)
+    try:
+        in_a_group(told)
+    except ExceptionGroup:
+        log.exception("it failed with %r", told)
+
+
+def in_a_broken_line_of_the_log(told: str) -> None:
+    log.error("%d tokens", told)
+
+
+def in_a_task_that_is_left_behind(told: str) -> None:
+    async def fail() -> None:
+        raise ValueError(told)
+
+    task = asyncio.get_running_loop().create_task(fail(), name="forgotten")
+    task.add_done_callback(lambda _: None)
+
+
+def in_a_callback(told: str) -> None:
+    def fail() -> None:
+        raise ValueError(told)
+
+    asyncio.get_running_loop().call_soon(fail)
+
+
+WAYS: tuple[Way, ...] = (
+    raising(ValueError),
+    raising(RuntimeError),
+    raising(TransientFailure),
+    raising(RateLimited),
+    raising(PermanentFailure),
+    raising(AnswerLost),
+    raising(AuthFailure),
+    raising(lambda told: InvalidInput.of("fields", told)),
+    in_base64,
+    in_a_url,
+    as_a_cause,
+    as_a_context,
+    in_a_note,
+    in_a_group,
+    in_the_log,
+    in_a_broken_line_of_the_log,
+    in_a_task_that_is_left_behind,
+    in_a_callback,
+)
+
+
+@dataclass(slots=True)
+class Blabber(PlatformClient):
+    config: PlatformConfig
+    info: ClassVar[PlatformInfo] = PlatformInfo(name="blabber", label="Blabber", settings=(SETTING,))
+    way: ClassVar[Way] = WAYS[0]
+
+    def blab(self, credentials: Credentials) -> str:
+        kept = [each.reveal() for each in (*credentials.tokens, *self.config.values.values())]
+        told = " and ".join(kept)
+        Blabber.way(told)
+        return told
+
+    async def verify(self, key: ConnectionKey, credentials: Credentials, now: datetime) -> Verified:
+        return Verified(ok=False, reason=self.blab(credentials))
+
+    async def refresh(self, key: ConnectionKey, credentials: Credentials, now: datetime) -> Credentials:
+        self.blab(credentials)
+        return Credentials(
+            access_token=credentials.access_token,
+            refresh_token=credentials.refresh_token,
+            expires_at=now + timedelta(hours=1),
+        )
+
+    async def fetch(self, request: FetchRequest) -> AsyncIterator[Batch]:
+        self.blab(request.credentials)
+        yield Batch()

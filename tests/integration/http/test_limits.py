@@ -1,0 +1,137 @@
+"""How much anybody gets: requests at once, requests of a key, attempts to sign in; and when to come back."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+
+from starlette.applications import Starlette
+
+from anselai.application.ansel import Ansel
+from anselai.entrypoints.http.app import build_app
+from anselai.entrypoints.http.body import LARGEST_BODY
+from anselai.entrypoints.http.doors import Doors, Limits
+from tests.fakes import FakeClock
+from tests.integration.http.asking import BEARER, FORM_TYPE, JSON, KEY, Reply, ask, form_token
+
+HOST = (b"host", b"127.0.0.1:3200")
+
+
+def limited(ansel: Ansel, **limits: Any) -> Starlette:
+    return build_app(ansel, doors=Doors(limits=Limits(**limits)))
+
+
+def refused(reply: Reply) -> tuple[int, str, str]:
+    return reply.status, json.loads(reply.body)["code"], reply.headers["retry-after"]
+
+
+async def attempt(app: Starlette, key: str, client: str = "10.0.0.1") -> Reply:
+    """Sign in from that address, by the form."""
+    page = await ask(app, "GET", "/sign-in", headers=[HOST], known=False, client=client)
+    form = f"formToken={form_token(page.body.decode())}&apiKey={key}".encode()
+    cookie = page.headers["set-cookie"].partition(";")[0].encode()
+    headers = [HOST, (b"cookie", cookie), (b"content-type", FORM_TYPE.encode())]
+    return await ask(app, "POST", "/sign-in", headers=headers, chunks=[form], known=False, client=client)
+
+
+async def test_a_key_asks_no_more_often_than_it_may(ansel: Ansel, clock: FakeClock) -> None:
+    app = limited(ansel, requests_of_a_key=3, requests_of_a_key_per_second=0.5)
+    for _ in range(3):
+        assert (await ask(app, "GET", "/api/nothing")).status == 404
+    assert refused(await ask(app, "POST", "/api/connections", chunks=[b"{"])) == (429, "RATE_LIMITED", "2")
+    clock.advance(timedelta(seconds=2))
+    assert (await ask(app, "GET", "/api/connections")).status == 200
+    assert (await ask(app, "GET", "/api/connections")).status == 429
+
+
+async def test_another_key_is_not_kept_waiting_by_it(ansel: Ansel) -> None:
+    app = limited(ansel, requests_of_a_key=1)
+    _, text = await ansel.access.create_key("other")
+    other = [HOST, (b"authorization", f"Bearer {text.reveal()}".encode())]
+    assert (await ask(app, "GET", "/api/connections")).status == 200
+    assert (await ask(app, "GET", "/api/connections")).status == 429
+    assert (await ask(app, "GET", "/api/connections", headers=other)).status == 200
+
+
+async def test_whoever_has_no_key_hears_only_that(ansel: Ansel) -> None:
+    app = limited(ansel, requests_of_a_key=1)
+    for _ in range(5):
+        assert (await ask(app, "GET", "/api/connections", known=False)).status == 401
+
+
+async def test_pages_count_as_the_key_that_signed_in_and_tell_it_as_a_page(ansel: Ansel) -> None:
+    app = limited(ansel, requests_of_a_key=2)
+    assert (await ask(app, "GET", "/sync")).status == 200
+    assert (await ask(app, "GET", "/api/connections")).status == 200
+    reply = await ask(app, "GET", "/sync")
+    assert (reply.status, reply.headers["retry-after"]) == (429, "1")
+    assert "Too many requests" in reply.body.decode()
+
+
+async def test_so_many_requests_are_answered_at_once_and_the_next_one_comes_back(ansel: Ansel) -> None:
+    may_go_on = asyncio.Event()
+    stores = ansel.connections.connections
+
+    class Slow:
+        def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+            async def wait(*given: object) -> Any:
+                await may_go_on.wait()
+                return await getattr(stores, name)(*given)
+
+            return wait
+
+    slow = replace(ansel, connections=replace(ansel.connections, connections=cast("Any", Slow())))
+    app = limited(slow, requests_at_once=3)
+    under_way = [asyncio.create_task(ask(app, "GET", "/api/connections")) for _ in range(3)]
+    await asyncio.sleep(0)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert refused(await ask(app, "GET", "/api/connections")) == (503, "OVERLOADED", "1")
+    assert (await ask(app, "GET", "/sync", known=False, headers=[HOST])).status == 503
+    assert (await ask(app, "GET", "/healthz")).status == 200, "a probe must not end a process that is only busy"
+    may_go_on.set()
+    assert [each.status for each in await asyncio.gather(*under_way)] == [200, 200, 200]
+    assert (await ask(app, "GET", "/api/connections")).status == 200
+
+
+async def test_attempts_to_sign_in_are_counted_by_address(ansel: Ansel, clock: FakeClock) -> None:
+    app = limited(ansel, sign_ins=3, sign_ins_per_second=0.1)
+    for _ in range(3):
+        assert (await attempt(app, "wrong")).status == 401
+    reply = await attempt(app, KEY.reveal())
+    assert (reply.status, reply.headers["retry-after"]) == (429, "10")
+    assert "TOO_MANY_SIGN_INS" in reply.body.decode()
+    assert reply.chunks_read == 0
+    assert (await attempt(app, KEY.reveal(), client="10.0.0.2")).status == 303
+    clock.advance(timedelta(seconds=10))
+    assert (await attempt(app, KEY.reveal())).status == 303
+
+
+async def test_an_attempt_that_succeeds_does_not_count(ansel: Ansel) -> None:
+    app = limited(ansel, sign_ins=2)
+    for _ in range(10):
+        assert (await attempt(app, KEY.reveal())).status == 303
+
+
+async def test_whoever_has_one_address_of_ipv6_has_a_whole_network_of_them(ansel: Ansel) -> None:
+    app = limited(ansel, sign_ins=2)
+    statuses = [(await attempt(app, "wrong", client=f"2001:db8::{n}")).status for n in range(1, 4)]
+    assert statuses == [401, 401, 429]
+    assert (await attempt(app, "wrong", client="2001:db8:0:1::1")).status == 401
+
+
+async def test_codes_of_links_are_counted_too(ansel: Ansel) -> None:
+    app = limited(ansel, sign_ins=2)
+    headers = [HOST, (b"content-type", FORM_TYPE.encode())]
+    statuses = [(await ask(app, "POST", f"/sign-in/{n}", headers=headers, known=False)).status for n in range(4)]
+    assert statuses == [403, 403, 429, 429]
+    assert (await ask(app, "GET", "/sign-in/x", known=False, headers=[HOST])).status == 200
+
+
+async def test_a_body_is_read_no_further_than_it_may_be_large(app: Starlette) -> None:
+    chunks = [b" " * 65_536] * (64 * 1024 * 1024 // 65_536)
+    reply = await ask(app, "POST", "/api/connections", headers=[*JSON, BEARER], chunks=chunks)
+    assert (reply.status, json.loads(reply.body)["code"]) == (413, "BODY_TOO_LARGE")
+    assert reply.chunks_read * 65_536 <= 9 * LARGEST_BODY

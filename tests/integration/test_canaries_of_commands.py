@@ -1,0 +1,165 @@
+"""Known secrets go through every command and through processes that fail, and are heard nowhere.
+
+The routes, the log and the database are listened to in test_canaries.py.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pytest
+
+from anselai.entrypoints.cli import main
+from tests.canaries import ACCESS, API_KEY, ENCRYPTION_KEY, OLD_KEY, REFRESH, REPLACED, listen
+from tests.integration.canary_stage import KNOWN, NOWHERE, dump, role_with_a_canary
+from tests.integration.processes import Done, Home
+
+NOBODY = "00000000-0000-7000-8000-000000000000"
+ADD = (
+    "--access-token-file",
+    "access.txt",
+    "--refresh-token-file",
+    "refresh.txt",
+    "--expires-at",
+    "2040-01-01T00:00:00Z",
+)
+
+# How each command is driven, in this order, as what it prints is listened to.
+# Two print a secret, once, because that is what they are for: `keys generate` a key that is kept nowhere, and `keys api
+# create` one whose hash alone is kept; that nobody else prints it again is listened to as well. `serve` prints its
+# sign-in link on a terminal: tests/integration/test_coming_in.py.
+COMMANDS = {
+    "keys api create": ("canary",),
+    "connections add": ("google", *ADD),
+    "connections update": ("google", "--access-token-file", "replaced.txt"),
+    "connections list": (),
+    "connections show": ("google",),
+    "connections test": ("google",),
+    "connections refresh": ("google",),
+    "sync run": ("google",),
+    "sync status": (),
+    "sync log": (),
+    "sync explain": ("google",),
+    "sync next": ("google",),
+    "sync schedule": ("google", "daily", "--cron", "30 6 * * *"),
+    "sync pause": ("google",),
+    "sync resume": ("google",),
+    "sync cancel": ("google",),
+    "platforms": (),
+    "keys generate": (),
+    "keys status": (),
+    "keys rotate": (),
+    "keys retire": ("0123456789ab",),
+    "keys api list": (),
+    "keys api revoke": (NOBODY,),
+    "studios add": ("north",),
+    "studios list": (),
+    "studios remove": ("north", "--yes"),
+    "audit": (),
+    "check": (),
+    "migrate": ("--check",),
+    "migrate down": ("base",),
+    "connections remove": ("google", "--yes"),
+}
+DAEMONS = {"serve", "scheduler"}
+SAY_NOTHING_OF_THE_DATABASE = {"keys generate"}
+
+
+@pytest.fixture
+def stage(empty_home: Home, owners_url: str, database_url: str) -> Iterator[Home]:
+    texts = {"access.txt": ACCESS, "refresh.txt": REFRESH, "replaced.txt": REPLACED}
+    for name, text in texts.items():
+        (empty_home.folder / name).write_text(text)
+    with role_with_a_canary(owners_url, database_url) as url:
+        keys = {"ENCRYPTION_KEY": ENCRYPTION_KEY, "ENCRYPTION_KEYS_OLD": OLD_KEY, "ANSELAI_API_KEY": API_KEY}
+        yield replace(empty_home, settings={"DATABASE_URL": url, **keys, "ANSELAI_LOG_LEVEL": "DEBUG"})
+
+
+def test_every_command_is_driven() -> None:
+    assert {" ".join(path) for path, _ in commands(main)} == {*COMMANDS, *DAEMONS}
+
+
+@pytest.mark.slow
+def test_no_command_tells_a_secret(stage: Home, owners_url: str) -> None:
+    said: dict[str, str] = {}
+    options = {" ".join(path): {each.name for each in command.params} for path, command in commands(main)}
+    known = dict(KNOWN)
+    for name, arguments in COMMANDS.items():
+        as_json = ("--json",) if "as_json" in options[name] else ()
+        done = stage.run(*name.split(), *arguments, *as_json, given="n\n")
+        said[name] = done.out + done.err
+        if name == "keys api create":
+            known["API key"] = json.loads(done.out)["key"].split("_", 2)[2]
+            said[name] = done.err
+    for name in ("connections list", "connections show google", "sync log", "keys api list", "audit"):
+        said[f"{name}, for people"] = all_of(stage.run(*name.split()))
+    listen(said, known)
+    listen(dump(owners_url), known)
+    away = {
+        name: all_of(stage.run(*name.split(), *COMMANDS[name], given="n\n", DATABASE_URL=NOWHERE)) for name in COMMANDS
+    }
+    listen(away, known)
+    silent = {name for name, text in away.items() if "STORE_UNAVAILABLE" not in text}
+    assert silent <= {"keys generate", "check", "platforms", *SAY_NOTHING_OF_THE_DATABASE}, silent
+
+
+@pytest.mark.parametrize("command", sorted(DAEMONS))
+def test_a_daemon_that_cannot_reach_its_database_tells_no_secret(command: str, stage: Home) -> None:
+    with stage.started(command, DATABASE_URL=NOWHERE) as daemon:
+        assert daemon.process.wait(30) == 1
+        assert "STORE_UNAVAILABLE" in daemon.printed
+        listen({command: daemon.printed}, KNOWN)
+
+
+UNCAUGHT = f"""
+import sys, threading, warnings
+from anselai.entrypoints.logs import log_what_nobody_catches, set_up_logging
+from tests.integration.canary_stage import NOWHERE, settings_with_canaries
+set_up_logging(settings_with_canaries(NOWHERE))
+log_what_nobody_catches()
+class Broken:
+    def __del__(self):
+        raise ValueError({ENCRYPTION_KEY!r})
+def fail():
+    raise OSError({API_KEY!r})
+warnings.warn({OLD_KEY!r})
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+Broken()
+error = ValueError({NOWHERE!r})
+error.add_note({ENCRYPTION_KEY!r})
+raise error from KeyError({API_KEY!r})
+"""
+
+
+def test_what_nobody_catches_is_told_without_its_secrets() -> None:
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", UNCAUGHT], cwd=root, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    for told in (
+        "UserWarning",
+        "A thread failed.",
+        "OSError",
+        "where nobody could be told",
+        "ends.",
+        "KeyError: '***'",
+    ):
+        assert told in run.stderr, run.stderr
+    listen({"its output": run.stdout + run.stderr.replace(UNCAUGHT, "")}, KNOWN)
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+def all_of(done: Done) -> str:
+    return done.out + done.err

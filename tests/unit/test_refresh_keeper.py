@@ -1,0 +1,197 @@
+"""Tokens are kept fresh, also of connections that nobody syncs, and no platform is hammered for it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from anselai.application.ansel import Ansel
+from anselai.application.refresh_keeper import TROUBLED_AFTER, RefreshKeeper
+from anselai.container import open_in_memory
+from anselai.domain.connection import ConnectionKey, ConnectionStatus
+from anselai.domain.errors import AuthFailure, RateLimited, TransientFailure
+from anselai.domain.refreshing import SecondUse
+from anselai.domain.sync_job import JobState
+from tests.fakes import NOON, FakeClock
+from tests.unit.refreshed_platform import HOUR, Refreshed, platform
+from tests.unit.scripted_flickr import Flickr
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def flickr() -> Refreshed:
+    return platform("flickr", SecondUse.WORKS)
+
+
+@pytest.fixture
+def smugmug() -> Refreshed:
+    return platform("smugmug", SecondUse.WORKS)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def ansel(flickr: Refreshed, smugmug: Refreshed, clock: FakeClock) -> AsyncIterator[Ansel]:
+    async with open_in_memory(plugins=[flickr, smugmug], clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def keeper(ansel: Ansel) -> RefreshKeeper:
+    return ansel.worker.keeper
+
+
+async def connect(ansel: Ansel, name: str = "flickr", studio: str = "default") -> None:
+    if studio != "default":
+        await ansel.access.add_studio(studio)
+    await ansel.connections.save_connection(
+        name, access_token="access-0", refresh_token="refresh-0", token_expires_at=NOON + HOUR, studio=studio
+    )
+
+
+async def test_it_refreshes_what_is_due_and_nothing_else(
+    ansel: Ansel, keeper: RefreshKeeper, flickr: Refreshed, clock: FakeClock
+) -> None:
+    await connect(ansel)
+    assert await keeper.tick() == 0
+    clock.advance(HOUR - MINUTE)
+    assert await keeper.tick() == 1
+    assert await keeper.tick() == 0
+    view = await ansel.connections.get_connection("flickr")
+    assert view.token_expires_at == clock.now() + HOUR
+    assert len(flickr.given) == 1
+
+
+async def test_paused_schedules_and_a_connection_that_expired_make_no_difference(
+    ansel: Ansel, keeper: RefreshKeeper, flickr: Refreshed, clock: FakeClock
+) -> None:
+    await connect(ansel)
+    await ansel.scheduler.schedule_sync("flickr", "hourly", enabled=False)
+    stored = await ansel.connections.connections.get(ConnectionKey("default", "flickr"))
+    await ansel.connections.connections.replace(stored.marked(ConnectionStatus.EXPIRED, now=NOON, code="X"))
+    clock.advance(HOUR - MINUTE)
+    assert await keeper.tick() == 1
+    assert (await ansel.connections.get_connection("flickr")).status is ConnectionStatus.ACTIVE
+
+
+async def test_tokens_stay_fresh_while_a_sync_waits_for_a_long_rate_limit(clock: FakeClock) -> None:
+    flickr = Flickr(scripts=[[RateLimited("slow down", 3 * 3600)]])
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await connect(ansel)
+        queued = await ansel.scheduler.run_sync_now("flickr")
+        await ansel.worker.drain()
+        refreshes = []
+        for _ in range(3 * 12):
+            clock.advance(5 * MINUTE)
+            refreshes.append(await ansel.worker.keeper.tick())
+            view = await ansel.connections.get_connection("flickr")
+            assert view.status is ConnectionStatus.ACTIVE
+        assert sum(refreshes) == 3
+        clock.advance(HOUR / 2)
+        await ansel.worker.keeper.tick()
+        await ansel.worker.drain()
+        assert (await ansel.scheduler.get_job(queued.id)).state is JobState.SUCCEEDED
+        assert flickr.tokens[:2] == ["access-0", "renewed"]
+
+
+async def test_no_more_than_so_many_are_refreshed_at_once_on_one_platform(
+    ansel: Ansel, keeper: RefreshKeeper, flickr: Refreshed, smugmug: Refreshed, clock: FakeClock
+) -> None:
+    keeper.limits = replace(keeper.limits, at_once=3, look_every=timedelta(milliseconds=1))
+    for number in range(8):
+        await connect(ansel, studio=f"studio-{number}")
+    await connect(ansel, "smugmug")
+    clock.advance(HOUR - MINUTE)
+    flickr.hold = asyncio.Event()
+    running = asyncio.create_task(keeper.run())
+    while not smugmug.given or len(flickr.given) < 3:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.02)
+    assert len(flickr.given) == 3
+    flickr.hold.set()
+    while len(flickr.given) < 8:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    keeper.stop()
+    await running
+
+
+async def test_a_platform_in_trouble_is_asked_with_one_connection_until_it_answers(
+    ansel: Ansel, keeper: RefreshKeeper, flickr: Refreshed, smugmug: Refreshed, clock: FakeClock
+) -> None:
+    for number in range(3 * TROUBLED_AFTER):
+        await connect(ansel, studio=f"studio-{number}")
+    await connect(ansel, "smugmug")
+    keeper.limits = replace(keeper.limits, at_once=TROUBLED_AFTER)
+    flickr.failures.extend([TransientFailure("503")] * (TROUBLED_AFTER + 1))
+    clock.advance(HOUR - 10 * MINUTE)
+    await keeper.tick()
+    assert (len(flickr.given), len(smugmug.given)) == (TROUBLED_AFTER, 1)
+    clock.advance(timedelta(seconds=31))
+    await keeper.tick()
+    assert len(flickr.given) == TROUBLED_AFTER + 1
+    clock.advance(timedelta(seconds=31))
+    await keeper.tick()
+    assert len(flickr.given) > 2 * TROUBLED_AFTER
+
+
+async def test_the_rate_limit_of_an_app_stops_all_its_refreshes(
+    ansel: Ansel, keeper: RefreshKeeper, flickr: Refreshed, clock: FakeClock
+) -> None:
+    for number in range(9):
+        await connect(ansel, studio=f"studio-{number}")
+    keeper.limits = replace(keeper.limits, at_once=1)
+    flickr.failures.append(RateLimited("slow down", 120))
+    clock.advance(HOUR - 10 * MINUTE)
+    await keeper.tick()
+    assert len(flickr.given) == 1
+    clock.advance(timedelta(seconds=119))
+    await keeper.tick()
+    assert len(flickr.given) == 1
+    clock.advance(timedelta(seconds=20))
+    await keeper.tick()
+    assert len(flickr.given) == 10
+
+
+async def test_what_is_refused_is_not_asked_for_again(
+    ansel: Ansel, keeper: RefreshKeeper, flickr: Refreshed, clock: FakeClock
+) -> None:
+    await connect(ansel)
+    flickr.failures.append(AuthFailure("invalid_grant"))
+    clock.advance(HOUR - MINUTE)
+    assert await keeper.tick() == 1
+    clock.advance(timedelta(days=30))
+    assert await keeper.tick() == 0
+    assert len(flickr.given) == 1
+
+
+async def test_a_time_without_anything_to_refresh_with_is_forgotten(
+    ansel: Ansel, keeper: RefreshKeeper, clock: FakeClock
+) -> None:
+    await connect(ansel)
+    connections = ansel.connections.connections
+    stored = await connections.get(ConnectionKey("default", "flickr"))
+    await connections.replace(replace(stored, refresh_token=None))
+    clock.advance(HOUR)
+    assert await keeper.tick() == 1
+    assert (await connections.get(ConnectionKey("default", "flickr"))).refresh.at is None
+
+
+async def test_the_daemon_runs_it_and_stops_it(flickr: Refreshed) -> None:
+    async with open_in_memory(plugins=[flickr]) as ansel:
+        now = ansel.clock.now()
+        await ansel.connections.save_connection(
+            "flickr", access_token="access-0", refresh_token="refresh-0", token_expires_at=now
+        )
+        working = asyncio.create_task(ansel.worker.run())
+        async with asyncio.timeout(10):
+            while not flickr.given:  # noqa: ASYNC110  what is waited for happens on the platform
+                await asyncio.sleep(0.01)
+        ansel.worker.stop()
+        await working
+        assert (await ansel.connections.get_connection("flickr")).status is ConnectionStatus.ACTIVE
