@@ -45,7 +45,7 @@ class Size:
 
 
 FULL = Size(refreshes=5_000)
-SMALL = Size(refreshes=40, processes=2, callers=3, crowd=0.1, connections=8, patience=2.0, kill_every=2.0, longest=20.0)
+SMALL = Size(refreshes=15, processes=2, callers=3, crowd=0.1, connections=8, patience=1.0, kill_every=3.0, longest=15.0)
 
 
 @dataclass(slots=True, kw_only=True)
