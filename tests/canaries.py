@@ -29,7 +29,7 @@ class Heard(AssertionError):
 
 def listen(said: Mapping[str, str | bytes], canaries: Mapping[str, str | bytes]) -> None:
     """Raises Heard, naming the canary and the place and quoting neither."""
-    assert all(len(each) > 2 * PIECE for each in canaries.values()), "a canary is too short to be told from chance"
+    assert all(len(each) >= PIECE for each in canaries.values()), "a canary is too short to be told from chance"
     texts = {where: text.decode("latin-1") if isinstance(text, bytes) else text for where, text in said.items()}
     heard = [
         f"{where} tells {name}, {how}"
