@@ -8,7 +8,7 @@ import psycopg
 
 from anselai.adapters.cron import CroniterTimetable
 from anselai.adapters.crypto.aes_gcm import AesGcmCipher
-from anselai.adapters.crypto.keyring import derive_key
+from anselai.adapters.crypto.keyring import derive_ring
 from anselai.application.token_vault import TokenVault
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.frequency import Frequency
@@ -46,7 +46,7 @@ def schedule(number: int) -> Schedule:
 def fill(dsn: str, schedules: int, cron: Cron) -> None:
     """So many schedules and the connections that they belong to. None of them is due within a day."""
     now = datetime.now(UTC)
-    vault = TokenVault(cipher=AesGcmCipher(key=derive_key(KEY)))
+    vault = TokenVault(cipher=AesGcmCipher(derive_ring(KEY)))
     connections = [connection(number) for number in range(-(-schedules // len(Frequency)))]
     with psycopg.connect(dsn) as opened, opened.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")  # what refers to what is right: no row has to be asked
