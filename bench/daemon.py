@@ -16,6 +16,7 @@ from bench.processes import ANSELAI, PATIENCE, ROOT
 from bench.studios import Schedule
 
 POLL = 0.01  # seconds
+API_KEY = "of-benchmarks-only-71c0e5d94ab82f36-known-to-all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +62,8 @@ def scheduler(dsn: str) -> Iterator[Daemon]:
 
 @contextmanager
 def http_api(dsn: str, port: int) -> Iterator[Daemon]:
-    """The API alone, which answers."""
-    with _running(dsn, "serve", "--no-scheduler", ANSELAI_PORT=str(port)) as daemon:
+    """The API alone, which answers to API_KEY."""
+    with _running(dsn, "serve", "--no-scheduler", ANSELAI_PORT=str(port), ANSELAI_API_KEY=API_KEY) as daemon:
         daemon.wait_until_it_says(f":{port}")
         yield daemon
 

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 from bench.contest import Contest, Contestant, Figures
+from bench.daemon import API_KEY
 from bench.footprint import resident_megabytes
 from bench.processes import ANSELAI, PATIENCE, free_port
 
@@ -23,7 +24,6 @@ PATHS = ("/", "/connections", "/sync", "/api/connections", "/api/sync/status")
 REQUESTS = 100
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 150.0
 POLL = 0.005  # seconds
-KEY = "of-benchmarks-only-71c0e5d94ab82f36-not-a-secret"
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def _started_and_stopped(data_dir: Path) -> Figures:
     port = free_port()
     ours = ("DATABASE_URL", "ENCRYPTION_KEY", "ANSELAI_HOST")
     environment = {name: value for name, value in os.environ.items() if name not in ours}
-    environment |= {"ANSELAI_DATA_DIR": str(data_dir), "ANSELAI_PORT": str(port), "ANSELAI_API_KEY": KEY}
+    environment |= {"ANSELAI_DATA_DIR": str(data_dir), "ANSELAI_PORT": str(port), "ANSELAI_API_KEY": API_KEY}
     began = time.perf_counter()
     with subprocess.Popen(
         [ANSELAI, "serve"], env=environment, cwd=data_dir.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -81,10 +81,10 @@ def _signed_in(port: int) -> OpenerDirector:
     """Somebody who shows the key at the API, and signed in with it for the pages."""
     opener = build_opener(HTTPCookieProcessor())
     found = re.search(r'name="formToken" value="([^"]+)"', _get(opener, port, "/sign-in"))
-    form = {"formToken": found[1] if found else "", "apiKey": KEY}
+    form = {"formToken": found[1] if found else "", "apiKey": API_KEY}
     with opener.open(f"http://127.0.0.1:{port}/sign-in", urlencode(form).encode(), timeout=PATIENCE) as response:
         response.read()
-    opener.addheaders.append(("Authorization", f"Bearer {KEY}"))
+    opener.addheaders.append(("Authorization", f"Bearer {API_KEY}"))
     return opener
 
 

@@ -52,10 +52,11 @@ def contest(server: BenchServer) -> Iterator[Contest]:
 
 def _asked_over_http(ours: daemon.Daemon, port: int) -> Callable[[], Figures]:
     connection = HTTPConnection("127.0.0.1", port)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {daemon.API_KEY}"}
     syncs = cycle([(platform, frequency) for platform in NAMES for frequency in Frequency])
 
     def post(path: str, body: object) -> None:
-        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        connection.request("POST", path, json.dumps(body), headers)
         with connection.getresponse() as response:
             told = json.load(response)
         assert told["success"], told
