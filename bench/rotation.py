@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -104,10 +104,11 @@ def fill(dsn: str, rows: int) -> None:
         connection.execute("VACUUM (ANALYZE) platform_connections")
 
 
-async def rotate(dsn: str) -> tuple[float, float, RotationResult, Mapping[str, int]]:
+async def rotate(dsn: str, begins: Callable[[], None]) -> tuple[float, float, RotationResult, Mapping[str, int]]:
     async with open_container(settings(dsn)) as ansel:
         began = time.perf_counter()
         await ansel.keys.check()
+        begins()
         checked = time.perf_counter()
         result = await ansel.rotation.run(progress=_told())
         rotated = time.perf_counter()
@@ -120,14 +121,14 @@ def rotate_under_load(dsn: str, rows: int, *, alone: float = 0.2) -> Report:
 
     The database is filled already.
     """
-    with _loading(dsn, rows, alone) as seen:
-        checked_in, rotated_in, result, left = asyncio.run(rotate(dsn))
+    with _loading(dsn, rows, alone) as (seen, begins):
+        checked_in, rotated_in, result, left = asyncio.run(rotate(dsn, begins))
     return Report(rows=rows, checked_in=checked_in, rotated_in=rotated_in, result=result, seen=seen, left=left)
 
 
 @contextmanager
-def _loading(dsn: str, rows: int, alone: float) -> Iterator[dict[str, Any]]:
-    """Load for as long as this is open; afterwards what it saw is in the mapping."""
+def _loading(dsn: str, rows: int, alone: float) -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
+    """Load for as long as this is open; afterwards what it saw is in the mapping. It has to be told when to count."""
     command = [str(PRODUCT), "-m", "bench.ours.token_load", dsn, "--rows", str(rows)]
     seen: dict[str, Any] = {}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
@@ -137,9 +138,7 @@ def _loading(dsn: str, rows: int, alone: float) -> Iterator[dict[str, Any]]:
             if process.stdout.readline() != "ready\n":
                 raise SystemExit("the load did not start: see above")
             time.sleep(alone)
-            process.stdin.write("the rotation begins\n")
-            process.stdin.flush()
-            yield seen
+            yield seen, lambda: print("the rotation begins", file=process.stdin, flush=True)
             said, _ = process.communicate()
             seen.update(json.loads(said))
         finally:

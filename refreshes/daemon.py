@@ -47,6 +47,7 @@ async def main() -> None:
     args = parser.parse_args()
     refresh_call.PATIENT_LIMIT = timedelta(seconds=args.patience)  # as it is otherwise, a run would take hours
     refresh_keeper.HOLD = timedelta(seconds=2)
+    refresh_keeper.TROUBLE_PAUSE, refresh_keeper.LONGEST_PAUSE = 0.2, 1.0  # what was lost must come to light in time
     settings = load_settings(dotenv=None)
     assert settings.database_url is not None
     async with open_on(settings.database_url, settings) as ansel:

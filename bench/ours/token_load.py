@@ -1,7 +1,8 @@
 """Reads and opens tokens, and refreshes others, as fast as it can until its standard input ends; prints what it saw.
 
 It says `ready` once it is at work, and then one line of JSON. A line on its standard input says that the rotation
-begins: what a read takes is told for the time before and for the time from then on. A read fails when a token does not
+begins: what a read takes is told for the time before and for the time from then on, and only reads and refreshes that
+began in the latter are counted; what goes wrong counts from the start. A read fails when a token does not
 open, or is not the connection's. An update is lost when tokens that a refresh had stored are not what is stored at the
 end.
 """
@@ -54,31 +55,33 @@ class TokenLoad:
     ansel: Ansel
     rows: int
     ended: asyncio.Event = field(default_factory=asyncio.Event)
-    seen: Counter[str] = field(default_factory=Counter)
+    wrong: Counter[str] = field(default_factory=Counter)
+    done: Counter[str] = field(default_factory=Counter)
     generations: Counter[int] = field(default_factory=Counter)
     read_in: "array[float]" = field(default_factory=lambda: array("d"))  # seconds
     alone_p99: float = 0.0
 
     def rotation_begins(self) -> None:
-        """What was measured until now is what reads take without one."""
+        """What was measured until now is what reads take without one; what is done from now on is done beside it."""
         self.alone_p99 = _p99(self.read_in)
         self.read_in = array("d")
+        self.done = Counter()
 
     async def read(self) -> None:
         while not self.ended.is_set():
             number = random.randrange(self.rows)  # noqa: S311
-            known, began = self.generations[number], time.perf_counter()
+            known, began, done = self.generations[number], time.perf_counter(), self.done
             stored = await self.ansel.connections.connections.get(key_of(number))
             is_right = self._is_right(stored, number, known)
             self.read_in.append(time.perf_counter() - began)
-            self.seen["reads"] += 1
-            self.seen["failed reads"] += not is_right
+            done["reads"] += 1
+            self.wrong["failed reads"] += not is_right
 
     async def refresh(self, refresher: int, refreshers: int) -> None:
         connections, vault = self.ansel.connections.connections, self.ansel.connections.vault
         while not self.ended.is_set():
             number = random.randrange(refresher, self.rows, refreshers)  # noqa: S311
-            owner, key = self.ansel.connections.ids.new(), key_of(number)
+            owner, key, done = self.ansel.connections.ids.new(), key_of(number), self.done
             turn = await connections.begin_refresh(key, owner, LEASE)
             assert turn is not None
             before = turn.connection
@@ -93,10 +96,10 @@ class TokenLoad:
             try:
                 await connections.end_refresh(owner, before, after)
             except ConnectionChanged:
-                self.seen["refused refreshes"] += 1
+                self.wrong["refused refreshes"] += 1
             else:
                 self.generations[number] += 1
-                self.seen["refreshes"] += 1
+                done["refreshes"] += 1
 
     async def count_lost(self) -> int:
         """How many of the refreshed connections do not have the tokens that their last refresh stored."""
@@ -128,9 +131,9 @@ async def load(dsn: str, rows: int, readers: int, refreshers: int) -> dict[str, 
             await asyncio.to_thread(sys.stdin.read)
         work.ended.set()
         await asyncio.gather(*tasks)
-        work.seen["refused refreshes"] += 0
+        work.wrong["refused refreshes"] += 0
         p99 = {ALONE: 1000 * work.alone_p99, BESIDE: 1000 * _p99(work.read_in)}
-        return {**work.seen, **p99, "lost updates": await work.count_lost()}
+        return {**work.done, **work.wrong, **p99, "lost updates": await work.count_lost()}
 
 
 def _p99(durations: "array[float]") -> float:

@@ -168,6 +168,7 @@ def test_beyond_this_machine_somebody_has_to_have_a_key(external: Home) -> None:
         serve.ready()
         assert f"Listens    on {EVERYWHERE}, without encryption: put a proxy with TLS in front" in serve.printed
         assert serve.address.startswith("http://127.0.0.1:")
+        assert "/sign-in/" not in serve.printed, "what is printed may be a log, and others reach this port"
         headers = {"Authorization": f"Bearer {created.out.strip()}"}
         with browser(serve) as client:
             assert client.get("/api/connections", headers=headers).status_code == 200

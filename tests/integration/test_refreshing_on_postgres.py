@@ -4,15 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from anselai.adapters.crypto.keyring import generate_secret
+from anselai.application import token_refresh
+from anselai.application.ansel import Ansel
 from anselai.application.token_refresh import TokenRefresher
 from anselai.container.opening import open_on
 from anselai.domain.secret import Secret
+from anselai.entrypoints import daemon
+from anselai.entrypoints.stop_signals import StopSignals
 from anselai.settings import Settings
 from tests.fakes import InstalledPlatforms
 from tests.samples import GOOGLE
@@ -77,3 +82,26 @@ async def test_of_all_processes_that_ask_at_once_one_asks_the_platform_and_all_g
     google.hold.set()
     assert {each.token_version for each in await asyncio.gather(*callers)} == {2}
     assert google.given == ["refresh-0"]
+
+
+async def test_a_daemon_that_waits_for_a_refresh_stops_soon_once_it_is_hurried(
+    database_url: str, google: Refreshed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_refresh, "HURRIED", timedelta(seconds=0.1))
+    monkeypatch.setattr(daemon, "spare_the_collector", lambda: None)
+    callers = list[asyncio.Task[object]]()
+
+    async def work(ansel: Ansel, stop: StopSignals) -> bool:
+        await ansel.connections.save_connection("google", access_token="access-0", refresh_token="refresh-0")
+        refresher = ansel.connections.refresher
+        mine = replace(refresher, platforms=InstalledPlatforms([google]), running=refresher.running)
+        callers.append(asyncio.create_task(mine.refresh(GOOGLE)))
+        await asked(google)
+        asyncio.get_running_loop().call_later(0.2, stop.hurried.set)
+        return True
+
+    settings = Settings(database_url=Secret(database_url), encryption_key=generate_secret(), data_dir=tmp_path)
+    async with asyncio.timeout(10):
+        assert await daemon.run_daemon(settings, work, lambda _: None)
+    await asyncio.wait(callers)
+    assert callers[0].cancelled()

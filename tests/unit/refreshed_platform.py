@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from anselai.application.ansel import Ansel
 from anselai.domain.connection import ConnectionKey, Credentials, PlatformConnection
@@ -20,12 +21,16 @@ KEY = ConnectionKey("default", "flickr")
 
 @dataclass(slots=True)
 class Refreshed(PlatformClient):
-    """Raises what `failures` hold, one by one; then it is kind. `given` is what it was asked with."""
+    """Raises what `failures` hold, one by one; then it is kind. `given` is what it was asked with, and `answers` change
+    what it gives.
+    """
 
     info: PlatformInfo
     failures: deque[Exception] = field(default_factory=deque)
     given: list[str] = field(default_factory=list)
     hold: asyncio.Event | None = None  # answers wait for it
+    takes: timedelta = timedelta()
+    answers: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, config: object) -> PlatformClient:
         return self
@@ -39,16 +44,18 @@ class Refreshed(PlatformClient):
         self.given.append(token.reveal())
         if self.hold is not None:
             await self.hold.wait()
+        if self.takes:
+            await asyncio.sleep(self.takes.total_seconds())
         if self.failures:
             raise self.failures.popleft()
         number = len(self.given)
         rotated = self.info.second_use is not SecondUse.WORKS
-        return replace(
-            credentials,
-            access_token=Secret(f"access-{number}"),
-            refresh_token=Secret(f"refresh-{number}") if rotated else None,
-            expires_at=now + HOUR,
-        )
+        given: dict[str, Any] = {
+            "access_token": Secret(f"access-{number}"),
+            "refresh_token": Secret(f"refresh-{number}") if rotated else None,
+            "expires_at": now + HOUR,
+        }
+        return replace(credentials, **(given | self.answers))
 
     async def fetch(self, request: FetchRequest) -> AsyncIterator[Batch]:
         yield Batch()

@@ -22,6 +22,16 @@ def test_asking_without_getting_costs_nothing() -> None:
     assert buckets.take("ann", 1.0) == 0.0
 
 
+def test_what_is_charged_beyond_the_size_is_owed_and_looking_takes_nothing() -> None:
+    buckets = Buckets(size=2, per_second=1.0)
+    assert all(buckets.wait("ann", 0.0) == 0.0 for _ in range(10))
+    for _ in range(5):
+        buckets.charge("ann", 0.0)
+    assert buckets.wait("ann", 0.0) == pytest.approx(4.0)
+    assert (buckets.wait("ann", 4.0), buckets.take("ann", 4.0)) == (0.0, 0.0)
+    assert buckets.wait("ann", 4.0) == pytest.approx(1.0)
+
+
 def test_everybody_has_a_bucket_of_their_own() -> None:
     buckets = Buckets(size=1, per_second=1.0)
     assert (buckets.take("ann", 0.0), buckets.take("ben", 0.0)) == (0.0, 0.0)

@@ -271,10 +271,8 @@ async def test_rotated_tokens_outlive_a_store_that_is_away_when_they_come(
 
 @pytest.mark.parametrize(
     "nonsense",
-    [None, {"access_token": "x"}, Credentials(access_token=Secret(" ")), Credentials(access_token=cast("Any", "text")),
-     Credentials(access_token=Secret("x"), expires_at=datetime(2030, 1, 1)),
-     Credentials(access_token=Secret("x"), expires_at=cast("Any", 3600))],
-)  # fmt: skip
+    [None, {"access_token": "x"}, Credentials(access_token=Secret(" ")), Credentials(access_token=cast("Any", "text"))],
+)
 async def test_what_a_refresh_brings_is_checked_before_it_takes_the_place_of_good_tokens(
     ansel: Ansel, flickr: Flickr, nonsense: Credentials
 ) -> None:

@@ -217,32 +217,54 @@ async def test_a_change_that_was_read_before_a_rotation_is_stored_with_the_new_s
         await swap(connections, seen, replace(seen, account_id="late"))
 
 
+def damaged(sealed: SealedToken) -> SealedToken:
+    """With another digit in its key id."""
+    return SealedToken(f"{sealed[:3]}{'0' if sealed[3] == '1' else '1'}{sealed[4:]}")
+
+
 async def test_the_status_tells_every_key_and_what_needs_it(studio: Studio) -> None:
-    studio.connect(2)
+    studio.connect(3)
     lost = TokenVault(cipher=AesGcmCipher(derive_ring(generate_secret())))
     stored = studio.at(1)
     studio.store.connections[stored.key] = replace(
         stored, refresh_token=lost.encrypt_token(Secret("refresh"), stored.key, "refresh_token")
     )
-    await studio.tokens.count_seals("0" * 12, 7)
-    await studio.tokens.count_seals(NEW_ID, WARN_FROM)
+    third = studio.at(2)
+    studio.store.connections[third.key] = replace(third, access_token=damaged(third.access_token))
+    for key_id, seals in (("0" * 12, 7), (NEW_ID, WARN_FROM), (lost.cipher.key_ids()[0], 1)):
+        await studio.tokens.count_seals(key_id, seals)
     states = await studio.keys.status()
+    by_id = {each.role: each.id for each in states}
     assert [(each.role, each.rows) for each in states] == [
         (KeyRole.PRIMARY, 0),
-        (KeyRole.OLDER, 2),
-        (KeyRole.MISSING, 1),
+        (KeyRole.OLDER, 3),
+        *sorted([(KeyRole.MISSING, 1), (KeyRole.DAMAGED, 1)], key=lambda each: by_id[each[0]]),
         (KeyRole.GONE, 0),
     ]
-    assert [bool(each.warning) for each in states] == [True, False, True, False]
+    assert [bool(each.warning) for each in states] == [True, False, True, True, False]
 
 
 async def test_a_ring_without_a_needed_key_is_refused_with_its_id_and_what_to_do(studio: Studio) -> None:
     studio.connect(2)
+    await studio.tokens.count_seals(OLD_ID, 4)
     ring = AesGcmCipher(derive_ring(generate_secret()))
     with pytest.raises(KeysMissing, match=rf"{OLD_ID} \(2\).*default/platform-0.*ENCRYPTION_KEYS_OLD") as refused:
         await SealingKeys(cipher=ring, sealed_tokens=studio.tokens, audit=studio.keys.audit).check()
     assert refused.value.rows == {OLD_ID: 2}
     await studio.keys.check()
+
+
+async def test_a_damaged_text_is_told_and_stops_nobody(studio: Studio, caplog: pytest.LogCaptureFixture) -> None:
+    studio.connect(2)
+    stored = studio.at(1)
+    studio.store.connections[stored.key] = replace(stored, access_token=damaged(stored.access_token))
+    await studio.tokens.count_seals(OLD_ID, 4)
+    await studio.keys.check()
+    assert "damaged, for example those of default/platform-1. Connect" in caplog.text
+    ring = AesGcmCipher(derive_ring(generate_secret()))
+    with pytest.raises(KeysMissing) as refused:
+        await SealingKeys(cipher=ring, sealed_tokens=studio.tokens, audit=studio.keys.audit).check()
+    assert refused.value.rows == {OLD_ID: 2}
 
 
 async def test_a_key_may_not_go_while_it_is_needed(studio: Studio) -> None:

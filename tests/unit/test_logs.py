@@ -63,6 +63,11 @@ def test_no_secret_of_the_settings_reaches_a_line(message: str) -> None:
     assert "***" in told
 
 
+def test_its_secrets_are_read_once_and_not_for_every_line() -> None:
+    once = SecretlessFormatter(iter([Secret("the-key-that-seals")]))
+    assert ["***" in once.format(record("sealed with the-key-that-seals")) for _ in range(3)] == [True] * 3
+
+
 def test_a_password_of_another_address_is_blotted_out_too() -> None:
     told = scrubbed("dsn: postgres://me:hunter2@host/db, host=h password=hunter2 dbname=d", [])
     assert told == "dsn: postgres://***@host/db, host=h password=*** dbname=d"
@@ -139,3 +144,10 @@ def test_what_is_only_said_when_something_changed_is_told_each_time() -> None:
 def test_what_is_below_a_warning_is_told_each_time() -> None:
     spare = SpareRepeats()
     assert all(spare.filter(record("synced", level=logging.INFO, at=100)) for _ in range(3))
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR])
+def test_but_what_says_what_it_is_alike_is_told_once_at_every_level(level: int) -> None:
+    spare, asked = SpareRepeats(), record("GET /*: 404, request %s", level=level, at=100)
+    vars(asked).update(alike("GET", "/*", 404))
+    assert [spare.filter(asked) for _ in range(3)] == [True, False, False]

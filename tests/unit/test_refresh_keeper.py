@@ -1,6 +1,7 @@
 """Tokens are kept fresh, also of connections that nobody syncs, and no platform is hammered for it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -8,13 +9,20 @@ from datetime import timedelta
 import pytest
 
 from anselai.application.ansel import Ansel
-from anselai.application.refresh_keeper import TROUBLED_AFTER, RefreshKeeper
+from anselai.application.refresh_keeper import (
+    LONGEST_PAUSE,
+    TROUBLE_PAUSE,
+    TROUBLED_AFTER,
+    PlatformTrouble,
+    RefreshKeeper,
+)
 from anselai.container import open_in_memory
 from anselai.domain.connection import ConnectionKey, ConnectionStatus
-from anselai.domain.errors import AuthFailure, RateLimited, TransientFailure
+from anselai.domain.errors import AnswerLost, AuthFailure, RateLimited, TransientFailure
 from anselai.domain.refreshing import SecondUse
 from anselai.domain.sync_job import JobState
 from tests.fakes import NOON, FakeClock
+from tests.samples import some_id
 from tests.unit.refreshed_platform import HOUR, Refreshed, platform
 from tests.unit.scripted_flickr import Flickr
 
@@ -146,16 +154,129 @@ async def test_the_rate_limit_of_an_app_stops_all_its_refreshes(
     for number in range(9):
         await connect(ansel, studio=f"studio-{number}")
     keeper.limits = replace(keeper.limits, at_once=1)
-    flickr.failures.append(RateLimited("slow down", 120))
+    flickr.failures.extend([RateLimited("slow down", 120)] * 2)
     clock.advance(HOUR - 10 * MINUTE)
     await keeper.tick()
-    assert len(flickr.given) == 1
+    assert len(flickr.given) == 2
     clock.advance(timedelta(seconds=119))
     await keeper.tick()
-    assert len(flickr.given) == 1
+    assert len(flickr.given) == 2
     clock.advance(timedelta(seconds=20))
     await keeper.tick()
-    assert len(flickr.given) == 10
+    assert len(flickr.given) == 11
+
+
+async def test_the_rate_limit_of_one_connection_stops_no_other(
+    ansel: Ansel, keeper: RefreshKeeper, flickr: Refreshed, clock: FakeClock
+) -> None:
+    for number in range(9):
+        await connect(ansel, studio=f"studio-{number}")
+    keeper.limits = replace(keeper.limits, at_once=1)
+    flickr.failures.append(RateLimited("your quota", 300))
+    clock.advance(HOUR - 10 * MINUTE)
+    assert await keeper.tick() == 9
+    assert len(flickr.given) == 9
+
+
+def test_nor_does_it_when_it_is_limited_again() -> None:
+    trouble, key = PlatformTrouble(), ConnectionKey("default", "flickr")
+    trouble.note(key, RateLimited("your quota", 300), 0.0)
+    trouble.note(key, RateLimited("your quota", 300), 300.0)
+    assert trouble.paused_until <= 300.0
+
+
+@pytest.mark.parametrize("lost", [AnswerLost("cut"), KeyError("expires_in")])
+async def test_an_outage_does_not_use_up_the_tokens_of_all_where_they_work_once(
+    clock: FakeClock, lost: Exception
+) -> None:
+    flickr = platform("flickr", SecondUse.REFUSED)
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        keeper = ansel.worker.keeper
+        keeper.limits = replace(keeper.limits, at_once=2)
+        for number in range(30):
+            await connect(ansel, studio=f"studio-{number}")
+        flickr.failures.extend([lost] * 60)
+        clock.advance(HOUR - MINUTE)
+        await keeper.tick()
+        assert len(flickr.given) == 2
+        for tries in (3, 4, 5):
+            clock.advance(timedelta(seconds=LONGEST_PAUSE - 1))
+            await keeper.tick()
+            assert len(flickr.given) == tries, "each may cost a connection"
+            await keeper.tick()
+            assert len(flickr.given) == tries
+        flickr.failures.clear()
+        clock.advance(timedelta(seconds=LONGEST_PAUSE))
+        await keeper.tick()
+        assert len(flickr.given) == 30
+        studios = [f"studio-{number}" for number in range(30)]
+        views = [await ansel.connections.get_connection("flickr", studio=each) for each in studios]
+        assert Counter(each.status for each in views) == {ConnectionStatus.EXPIRED: 5, ConnectionStatus.ACTIVE: 25}
+
+
+async def test_after_the_first_lost_answer_one_connection_tries_whether_it_is_over(clock: FakeClock) -> None:
+    flickr = platform("flickr", SecondUse.REFUSED)
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        keeper = ansel.worker.keeper
+        keeper.limits = replace(keeper.limits, at_once=1)
+        for number in range(9):
+            await connect(ansel, studio=f"studio-{number}")
+        flickr.failures.append(AnswerLost("cut"))
+        clock.advance(HOUR - MINUTE)
+        await keeper.tick()
+        assert len(flickr.given) == 1
+        clock.advance(timedelta(seconds=TROUBLE_PAUSE))
+        await keeper.tick()
+        assert len(flickr.given) == 9
+
+
+async def test_a_release_of_a_plug_in_that_only_fails_is_not_tried_with_all_connections(
+    ansel: Ansel, keeper: RefreshKeeper, flickr: Refreshed, clock: FakeClock
+) -> None:
+    for number in range(3 * TROUBLED_AFTER):
+        await connect(ansel, studio=f"studio-{number}")
+    keeper.limits = replace(keeper.limits, at_once=1)
+    flickr.failures.extend([KeyError("expires_in")] * 60)
+    clock.advance(HOUR - 10 * MINUTE)
+    await keeper.tick()
+    assert len(flickr.given) == TROUBLED_AFTER
+
+
+async def test_what_a_crash_left_behind_says_nothing_of_the_platform(clock: FakeClock) -> None:
+    flickr = platform("flickr", SecondUse.REFUSED)
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        keeper = ansel.worker.keeper
+        keeper.limits = replace(keeper.limits, at_once=1)
+        for number in range(4):
+            await connect(ansel, studio=f"studio-{number}")
+        for number in range(2):
+            key = ConnectionKey(f"studio-{number}", "flickr")
+            await ansel.connections.connections.begin_refresh(key, some_id(), MINUTE)
+        clock.advance(HOUR - MINUTE)
+        assert await keeper.tick() == 4
+        assert len(flickr.given) == 2
+
+
+async def test_one_slow_platform_does_not_keep_the_others_waiting(
+    ansel: Ansel, keeper: RefreshKeeper, flickr: Refreshed, smugmug: Refreshed, clock: FakeClock
+) -> None:
+    keeper.limits = replace(keeper.limits, look_every=timedelta(milliseconds=1))
+    await connect(ansel)
+    clock.advance(HOUR - MINUTE)
+    flickr.hold = asyncio.Event()
+    running = asyncio.create_task(keeper.run())
+    async with asyncio.timeout(5):
+        while not flickr.given:  # noqa: ASYNC110  what is waited for happens on the platform
+            await asyncio.sleep(0.001)
+        await connect(ansel, "smugmug")
+        clock.advance(MINUTE)
+        while not smugmug.given:  # noqa: ASYNC110  what is waited for happens on the platform
+            await asyncio.sleep(0.001)
+    keeper.stop()
+    async with asyncio.timeout(5):
+        await running
+    flickr.hold.set()
+    await ansel.connections.refresher.settle()
 
 
 async def test_what_is_refused_is_not_asked_for_again(

@@ -7,10 +7,10 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from anselai.domain.confided import confided
+from anselai.domain.confided import SETTINGS, TOKENS
 from anselai.domain.connection import Credentials
 from anselai.domain.ports.platform_client import PlatformConfig
-from anselai.domain.scrubbing import scrubbed
+from anselai.domain.scrubbing import KnownSecrets, blotted, scrubbed
 from anselai.domain.secret import Secret
 from tests.canaries import ACCESS, CLIENT_SECRET, PASSWORD, listen
 
@@ -77,8 +77,37 @@ def test_what_is_no_secret_stays(said: str) -> None:
 def test_what_a_client_was_told_is_known_for_a_while_and_its_settings_for_good() -> None:
     PlatformConfig(platform="flickr", values={"FLICKR_APP": Secret(CLIENT_SECRET)})
     Credentials(access_token=Secret(ACCESS), refresh_token="not even a Secret")  # type: ignore[arg-type]
-    assert {Secret(CLIENT_SECRET), Secret(ACCESS), Secret("not even a Secret")} <= confided()
+    said = f"{CLIENT_SECRET} {ACCESS} not even a Secret"
+    assert blotted(said, SETTINGS, TOKENS) == "*** *** ***"
     for number in range(1000):
-        Credentials(access_token=Secret(f"{number}"))
-    assert Secret(ACCESS) not in confided()
-    assert {Secret(CLIENT_SECRET), Secret("999")} <= confided()
+        Credentials(access_token=Secret(f"token {number}"))
+    assert blotted(said, SETTINGS, TOKENS) == f"*** {ACCESS} not even a Secret"
+    assert blotted("token 999", SETTINGS, TOKENS) == "***"
+
+
+def test_a_secret_is_spelt_once_however_often_it_is_added_and_looked_for() -> None:
+    known = KnownSecrets(most=512)
+    known.add([Secret("access 0")])
+    spelt = known.spelt["access 0"]
+    for number in range(1, 256):
+        known.add([Secret(f"access {number}"), Secret(f"refresh {number}")])
+        known.add([Secret("access 0")])
+        assert blotted(f"access {number // 2}, refresh {number}.", known) == "***, ***."
+    assert known.spelt["access 0"] is spelt
+    assert sum(map(len, known.by_start.values())) == sum(map(len, known.spelt.values()))
+
+
+def test_of_more_secrets_than_are_kept_the_ones_added_the_longest_ago_leave_nothing_behind() -> None:
+    known = KnownSecrets(most=2)
+    known.add([Secret("token A"), Secret("token B"), Secret("token A"), Secret("token C")])
+    assert blotted("token A, token B, token C", known) == "***, token B, ***"
+    known.add([Secret("another"), Secret("and one more")])
+    assert blotted("token A, token B, token C", known) == "token A, token B, token C"
+    assert {each for group in known.by_start.values() for each in group} == set().union(*known.spelt.values())
+
+
+def test_where_secrets_overlap_nothing_of_either_is_left() -> None:
+    known = [KnownSecrets.of(map(Secret, each)) for each in (["123456", "123456|secret"], ["secret-of-another"])]
+    assert blotted("<123456|secret-of-another> 123456 123456|secret", *known) == "<***> *** ***"
+    assert blotted("123456123456", *known) == "******"
+    assert blotted("abc123456xyz.", KnownSecrets.of([Secret("abc123456xyz")]), *known) == "***."

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -116,6 +117,52 @@ async def test_an_answer_that_is_lost_under_our_eyes_ends_a_single_use_token_at_
     assert [await refreshed(ansel), await refreshed(ansel)] == ["REFRESH_UNANSWERED"] * 2
     assert flickr.given == ["refresh-0"]
     assert (await stored(ansel)).status is ConnectionStatus.EXPIRED
+
+
+async def test_it_says_what_became_of_the_answer(ansel: Ansel, flickr: Refreshed) -> None:
+    await connect(ansel)
+    flickr.failures.append(KeyError("expires_in"))
+    await refreshed(ansel)
+    told = (await stored(ansel)).last_error
+    assert told is not None
+    assert "its answer never arrived (The Flickr client failed at the token refresh: KeyError: 'expires_in'). " in told
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"expires_at": NOON.replace(tzinfo=None)},
+        {"expires_at": NOON.replace(year=9999)},
+        {"expires_at": NOON - HOUR},
+        {"expires_at": 3600},
+        {"scopes": tuple(f"scope-{number}" for number in range(101))},
+        {"scopes": ("s" * 257,)},
+        {"scopes": "photos"},
+        {"scopes": 7},
+    ],
+)
+async def test_new_tokens_are_kept_whatever_the_client_says_beside_them(
+    ansel: Ansel, flickr: Refreshed, beside: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    await connect(ansel, scopes=("photos",))
+    flickr.answers = beside
+    assert await refreshed(ansel) == "ok"
+    renewed = await stored(ansel)
+    assert renewed.token_expires_at == NOON + HOUR, "the platform's usual lifetime"
+    assert renewed.scopes == ("photos",)
+    assert renewed.refresh.at is not None
+    assert "The Flickr client gives new tokens with " in caplog.text
+    assert await refreshed(ansel) == "ok"
+    assert flickr.given == ["refresh-0", "refresh-1"]
+
+
+async def test_a_platform_that_gives_no_new_single_use_token_says_that_the_stored_one_stays_in_use(
+    ansel: Ansel, flickr: Refreshed
+) -> None:
+    await connect(ansel)
+    flickr.answers = {"refresh_token": None}
+    assert [await refreshed(ansel), await refreshed(ansel)] == ["ok", "ok"]
+    assert flickr.given == ["refresh-0", "refresh-0"]
 
 
 @pytest.mark.parametrize("answer", [TransientFailure("503"), PermanentFailure("400"), RateLimited("slow", 5)])

@@ -1,7 +1,9 @@
 """Asking a platform for new tokens, whatever its client does."""
 
 import asyncio
-from dataclasses import dataclass
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from anselai.application.connection_input import ConnectionFields
@@ -15,6 +17,8 @@ from anselai.domain.secret import Secret
 QUICK_LIMIT = timedelta(seconds=30)
 PATIENT_LIMIT = timedelta(minutes=2)  # giving up on a single-use token's answer may cost the connection
 LEAST_LIMIT = timedelta(seconds=2)
+
+log = logging.getLogger("anselai.refresh")
 
 
 def call_limit(info: PlatformInfo) -> timedelta:
@@ -65,23 +69,20 @@ class RefreshCall:
     def _renewed(
         self, info: PlatformInfo, stored: PlatformConnection, used: Credentials, renewed: object, now: datetime
     ) -> PlatformConnection:
-        """The connection with what the platform gave, once that is known to be what it should be."""
+        """The connection with what the platform gave. The token that was given may be used up by now, so nothing but a
+        token that is none refuses the answer.
+        """
         if not isinstance(renewed, Credentials):
             raise ClientBug(f"The {info.label} client returned no credentials from its token refresh.")
-        expires_at = renewed.expires_at
+        given = ConnectionFields(access_token=renewed.access_token, refresh_token=renewed.refresh_token).checked()
+        expires_at = _usable_expiry(info, given, renewed.expires_at, now)
         if expires_at is None and info.token_lifetime is not None:
             expires_at = now + info.token_lifetime
-        given = ConnectionFields(
-            access_token=renewed.access_token,
-            refresh_token=renewed.refresh_token,
-            token_expires_at=expires_at,
-            scopes=renewed.scopes or stored.scopes,
-        ).checked()
         after = stored.renewed(
             access_token=self.vault.encrypt_token(given.access_token, stored.key),
             refresh_token=self._next_refresh_token(stored, used.refresh_token, given.refresh_token),
-            token_expires_at=given.token_expires_at,
-            scopes=given.scopes,
+            token_expires_at=expires_at,
+            scopes=_usable_scopes(info, given, renewed.scopes) or stored.scopes,
             now=now,
         )
         refresh_at = info.refresh_at(after, given_at=now, token_version=stored.token_version + 1)
@@ -96,3 +97,35 @@ class RefreshCall:
         if given is None or (used is not None and given.reveal() == used.reveal()):
             return stored.refresh_token
         return self.vault.encrypt_token(given, stored.key, "refresh_token")
+
+
+def _usable_expiry(
+    info: PlatformInfo, tokens: ConnectionFields, given: datetime | None, now: datetime
+) -> datetime | None:
+    """Its instant, or None. New tokens that had expired already would be refreshed over and over."""
+    try:
+        expires_at = replace(tokens, token_expires_at=given).checked().token_expires_at
+        if expires_at is None or expires_at > now:
+            return expires_at
+        raise InvalidInput.of("tokenExpiresAt", "must be in the future")
+    except Exception as bug:  # noqa: BLE001  foreign values
+        log.warning("The %s client gives new tokens with an expiry that is none: %s", info.label, _reason(bug))
+        return None
+
+
+def _usable_scopes(info: PlatformInfo, tokens: ConnectionFields, given: object) -> tuple[str, ...]:
+    """These, or none at all."""
+    try:
+        if not given:
+            return ()
+        if isinstance(given, str) or not isinstance(given, Collection):
+            raise InvalidInput.of("scopes", "must be a tuple of texts")
+        return replace(tokens, scopes=tuple(given)).checked().scopes
+    except Exception as bug:  # noqa: BLE001  foreign values
+        log.warning("The %s client gives new tokens with scopes that are none: %s", info.label, _reason(bug))
+        return ()
+
+
+def _reason(bug: Exception) -> str:
+    """Without any value."""
+    return str(bug) if isinstance(bug, InvalidInput) else type(bug).__name__

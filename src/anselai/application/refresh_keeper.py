@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from anselai.application.token_refresh import TokenRefresher
-from anselai.domain.connection import PlatformConnection
+from anselai.domain.connection import ConnectionKey, PlatformConnection
 from anselai.domain.errors import (
     AnselError,
     AuthFailure,
+    ClientBug,
     ConnectionNotFound,
     NoRefreshToken,
+    PlatformFailure,
     RateLimited,
+    RefreshUnanswered,
     StoreUnavailable,
     TransientFailure,
 )
@@ -41,10 +44,34 @@ class KeeperLimits:
 
 @dataclass(slots=True, kw_only=True)
 class PlatformTrouble:
-    """What a platform's answers to different connections have in common: it is down, or limits the whole app."""
+    """What a platform's answers to different connections have in common: it is down, or limits the whole app.
+
+    `failures` and `limited` are of the last answers in a row; one rate limit may be that of a user, two are the app's.
+    """
 
     failures: int = 0
+    limited: ConnectionKey | None = None
     paused_until: float = 0.0  # of the monotonic clock
+
+    def note(self, key: ConnectionKey, failure: PlatformFailure, now: float) -> None:
+        """A lost answer may have cost a connection, so already the first one counts as trouble, and each that is risked
+        after it is risked later.
+        """
+        is_lost = isinstance(failure, RefreshUnanswered)
+        self.failures = max(self.failures + 1, TROUBLED_AFTER if is_lost else 0)
+        pause = TROUBLE_PAUSE if self.failures >= TROUBLED_AFTER else 0.0
+        if is_lost:
+            pause *= 2.0 ** min(self.failures - TROUBLED_AFTER, 16)
+        before, self.limited = self.limited, None
+        if isinstance(failure, RateLimited):
+            self.limited = key
+            if failure.retry_after is not None and before not in (None, key):
+                pause = failure.retry_after.total_seconds()
+        self.paused_until = max(self.paused_until, now + min(pause, LONGEST_PAUSE))
+
+    def over(self) -> None:
+        """It answers."""
+        self.failures, self.limited = 0, None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,10 +93,8 @@ class RefreshKeeper:
         """
         while not self.stopping.is_set():
             started = await self._look()
-            if not started:
+            if self.running or not started:
                 await self._pause()
-            elif self.running:
-                await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
 
     def stop(self) -> None:
         """Start nothing more."""
@@ -117,26 +142,22 @@ class RefreshKeeper:
         trouble = self.troubles[info.name]
         try:
             await self.refresher.refresh(connection.key, seen=connection, patience=PATIENCE)
-        except (TransientFailure, RateLimited) as failure:
-            self._note(trouble, failure)
+        except RefreshUnanswered as lost:  # found so, it tells of a crash of ours and nothing of the platform
+            if lost.why is not None:
+                trouble.note(connection.key, lost, self.clock.monotonic())
+        except (TransientFailure, RateLimited, ClientBug) as failure:
+            trouble.note(connection.key, failure, self.clock.monotonic())
             log.warning("A %s token could not be refreshed yet: %s", info.name, failure)
         except NoRefreshToken:
             await self._never_again(info, connection)
         except (ConnectionNotFound, AuthFailure):
-            trouble.failures = 0  # it answers; a connection that expired is logged where that is found
+            trouble.over()  # a connection that expired is logged where that is found
         except AnselError as error:
             log.warning("A %s token could not be refreshed yet: %s: %s", info.name, error.code, error)
         except Exception:
             log.exception("A %s token could not be refreshed.", info.name)
         else:
-            trouble.failures = 0
-
-    def _note(self, trouble: PlatformTrouble, failure: TransientFailure | RateLimited) -> None:
-        trouble.failures += 1
-        pause = TROUBLE_PAUSE if trouble.failures >= TROUBLED_AFTER else 0.0
-        if isinstance(failure, RateLimited) and failure.retry_after is not None:
-            pause = failure.retry_after.total_seconds()
-        trouble.paused_until = max(trouble.paused_until, self.clock.monotonic() + min(pause, LONGEST_PAUSE))
+            trouble.over()
 
     async def _never_again(self, info: PlatformInfo, connection: PlatformConnection) -> None:
         """Its time was set while there was something to refresh with."""
@@ -148,8 +169,13 @@ class RefreshKeeper:
             return  # it is due again after a while
 
     async def _pause(self) -> None:
+        """Until there may be room for more, or it is time to look: a slow platform must not keep the others waiting."""
+        stopped = asyncio.create_task(self.stopping.wait(), name="stop keeping fresh")
         try:
-            async with asyncio.timeout(self.limits.look_every.total_seconds()):
-                await self.stopping.wait()
-        except TimeoutError:
-            return
+            await asyncio.wait(
+                {stopped, *self.running},
+                timeout=self.limits.look_every.total_seconds(),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            stopped.cancel()

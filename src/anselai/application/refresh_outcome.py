@@ -27,8 +27,8 @@ from anselai.domain.refreshing import (
 )
 
 
-def unanswered(info: PlatformInfo, asked_at: datetime) -> RefreshUnanswered:
-    return RefreshUnanswered(info.label, f"{asked_at:%Y-%m-%d %H:%M} UTC")
+def unanswered(info: PlatformInfo, asked_at: datetime, why: str | None = None) -> RefreshUnanswered:
+    return RefreshUnanswered(info.label, f"{asked_at:%Y-%m-%d %H:%M} UTC", why)
 
 
 def is_answered(failure: PlatformFailure) -> bool:
@@ -40,7 +40,7 @@ def told(info: PlatformInfo, failure: PlatformFailure, now: datetime) -> Platfor
     """The failure as it is for the connection: an answer that is lost for good is the end of a single-use token."""
     if is_answered(failure) or may_ask(info.second_use, info.reuse_grace, timedelta()):
         return failure
-    return unanswered(info, now)
+    return unanswered(info, now, str(failure))
 
 
 def after(

@@ -1,5 +1,6 @@
 """What stands behind `anselai keys`: which keys there are, which of them stored tokens need, which may go."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,16 +15,21 @@ from anselai.domain.ports.cipher import TokenCipher
 from anselai.domain.ports.kept_keys import KeptKeys
 from anselai.domain.ports.sealed_tokens import SealedTokens
 
+log = logging.getLogger("anselai.keys")
+
 NAMED = 5  # connections in a sentence
 
 
 class KeyRole(StrEnum):
-    """`primary` seals, `older` opens; `missing` is not here, but stored tokens need it; `gone` is needed no more."""
+    """`primary` seals, `older` opens; `missing` is not here, but stored tokens need it; `gone` is needed no more;
+    `damaged` is no key: stored texts name it, and nothing ever sealed with it.
+    """
 
     PRIMARY = "primary"
     OLDER = "older"
     MISSING = "missing"
     GONE = "gone"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,8 @@ class SealingKeyView:
     def warning(self) -> str | None:
         if self.role is KeyRole.MISSING:
             return "stored tokens need it: add it to ENCRYPTION_KEYS_OLD"
+        if self.role is KeyRole.DAMAGED:
+            return "no such key ever sealed: the stored texts are damaged, connect their platforms again"
         if self.seals >= MOST_SEALS:
             return "has sealed 2^32 times, the most that is safe: anselai keys rotate"
         if self.seals >= WARN_FROM:
@@ -75,7 +83,7 @@ class SealingKeys:
             states.append(
                 SealingKeyView(
                     id=key_id,
-                    role=_role(key_id, ring, rows.get(key_id, 0)),
+                    role=_role(key_id, ring, rows.get(key_id, 0), was_used=use is not None),
                     rows=rows.get(key_id, 0),
                     seals=use.seals if use else 0,
                     first_used_at=use.first_used_at if use else None,
@@ -85,15 +93,29 @@ class SealingKeys:
         return states
 
     async def check(self) -> None:
-        """Raises KeysMissing when a stored token needs a key that is not in the ring. Warns of keys that are worn."""
+        """Raises KeysMissing when a stored token needs a key that is not in the ring. Warns of keys that are worn.
+
+        A text that names a key which never sealed is damaged. That is told, and is no reason for nobody to start: its
+        connection says so by itself when it is used.
+        """
         ring = self.cipher.key_ids()
         rows = {key_id: n for key_id, n in (await self.sealed_tokens.rows_per_key()).items() if key_id not in ring}
-        if rows:
-            some = await self.sealed_tokens.not_sealed_with(ring, None, NAMED)
-            raise KeysMissing(rows, [f"{each.key.studio}/{each.key.platform}" for each in some])
-        for key_id, use in (await self.sealed_tokens.uses()).items():
+        uses = await self.sealed_tokens.uses()  # after the rows: seals are counted before they are stored
+        missing = {key_id: number for key_id, number in rows.items() if key_id in uses}
+        damaged = rows.keys() - missing.keys()
+        if missing:
+            raise KeysMissing(missing, await self._some_beyond(*ring, *damaged))
+        if damaged:
+            some = ", ".join(await self._some_beyond(*ring))
+            log.error("Stored tokens are damaged, for example those of %s. Connect these platforms again.", some)
+        for key_id, use in uses.items():
             if key_id in ring:
                 warn_of(key_id, use.seals)
+
+    async def _some_beyond(self, *key_ids: str) -> Sequence[str]:
+        """Names of connections with a token that needs another key than these."""
+        some = await self.sealed_tokens.not_sealed_with(key_ids, None, NAMED)
+        return [f"{each.key.studio}/{each.key.platform}" for each in some]
 
     async def check_unneeded(self, key_id: str) -> None:
         """Raises KeyNeeded while this key seals, here or in a living process, or a stored token needs it, and NotFound
@@ -136,7 +158,9 @@ class SealingKeys:
         return True
 
 
-def _role(key_id: str, ring: Sequence[str], rows: int) -> KeyRole:
+def _role(key_id: str, ring: Sequence[str], rows: int, *, was_used: bool) -> KeyRole:
     if key_id in ring:
         return KeyRole.PRIMARY if key_id == ring[0] else KeyRole.OLDER
+    if not was_used:
+        return KeyRole.DAMAGED
     return KeyRole.MISSING if rows else KeyRole.GONE

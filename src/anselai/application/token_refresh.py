@@ -2,7 +2,8 @@
 
 What is about to happen is stored before the platform is called; it is called with no transaction open; and what it
 answers is stored by compare-and-swap, so a refresher that was too slow can never overwrite a newer token. Where a
-refresh token works once, one that may have been used is never used again, whoever crashed when.
+refresh token works once, one that may have been used is never used again, whoever crashed when; except where the
+platform itself answers without a new one, and so says that the one it was given stays in use (RFC 6749, section 6).
 """
 
 import asyncio
@@ -40,6 +41,8 @@ WAIT_STEP = timedelta(milliseconds=100)
 CALLER_PATIENCE = timedelta(seconds=45)
 KEEP_TRYING = timedelta(days=1)
 STORE_AGAIN = timedelta(seconds=1)
+STORING = timedelta(seconds=10)
+HURRIED = timedelta(seconds=5)  # most platforms answer within that
 
 log = logging.getLogger("anselai.refresh")
 
@@ -120,11 +123,41 @@ class TokenRefresher:
             raise RefreshInProgress(key.platform)
         return task.result()
 
-    async def settle(self) -> None:
-        """Wait for refreshes under way, so that the store is not closed before the tokens they bring are in it."""
-        under_way = {*self.running.values(), *self.cleaning}
-        if under_way:
-            await asyncio.wait(under_way, timeout=CALLER_PATIENCE.total_seconds())
+    async def settle(self, hurried: asyncio.Event | None = None) -> None:
+        """Wait for refreshes under way, and for what they leave to be done, so that the store is not closed before the
+        tokens they bring are in it: for as long as one can take, and not much longer once `hurried` is set.
+
+        What is not done by then is given up, and counts as a crash.
+        """
+        try:
+            async with asyncio.timeout(self._longest().total_seconds()) as limit:
+                hurrying = asyncio.create_task(_hurry(limit, hurried or asyncio.Event()))
+                try:
+                    while under_way := {*self.running.values(), *self.cleaning}:
+                        await asyncio.wait(under_way)
+                        await asyncio.sleep(0)  # they are forgotten by callbacks
+                finally:
+                    hurrying.cancel()
+        except TimeoutError:
+            self._give_up()
+
+    def _longest(self) -> timedelta:
+        calls = (call_limit(info) for info in self.platforms.all())
+        return WAIT_FOR_OTHERS + max(calls, default=timedelta()) + STORING
+
+    def _give_up(self) -> None:
+        for (key, _), task in self.running.items():
+            log.error(
+                "The process stops while %s is asked for new tokens of %s. Where a refresh token works once, that"
+                " connection may have to be connected again.",
+                key.platform,
+                key.studio,
+            )
+            task.cancel()
+        for cleaning in self.cleaning:
+            cleaning.cancel()
+        self.running.clear()  # a client that ignores its cancellation is not waited for again
+        self.cleaning.clear()
 
     def _forget(self, wish: Wish, done: "asyncio.Task[PlatformConnection]") -> None:
         self.running.pop(wish, None)
@@ -246,6 +279,12 @@ def _outcome(failure: PlatformFailure) -> RefreshOutcome:
     if isinstance(failure, RefreshUnanswered):
         return RefreshOutcome.LOST
     return RefreshOutcome.REFUSED if isinstance(failure, AuthFailure) else RefreshOutcome.FAILED
+
+
+async def _hurry(limit: asyncio.Timeout, hurried: asyncio.Event) -> None:
+    await hurried.wait()
+    soon, end = asyncio.get_running_loop().time() + HURRIED.total_seconds(), limit.when()
+    limit.reschedule(soon if end is None else min(soon, end))
 
 
 def _chance() -> float:

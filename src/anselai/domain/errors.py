@@ -266,13 +266,18 @@ class AuthFailure(PlatformFailure):
 
 
 class RefreshUnanswered(AuthFailure):
-    """A platform whose refresh tokens work once was asked for new tokens, and nobody knows what it answered."""
+    """A platform whose refresh tokens work once was asked for new tokens, and nobody knows what it answered.
+
+    `why` is what became of the answer, where whoever asked lived to see that.
+    """
 
     code = "REFRESH_UNANSWERED"
 
-    def __init__(self, label: str, asked_at: str) -> None:
+    def __init__(self, label: str, asked_at: str, why: str | None = None) -> None:
+        self.why = why
+        cause = "" if why is None else f" ({why.rstrip('. ')})"
         super().__init__(
-            f"Expired: reconnect. {label} was asked for new tokens at {asked_at}, and its answer never arrived."
+            f"Expired: reconnect. {label} was asked for new tokens at {asked_at}, and its answer never arrived{cause}."
             " Its refresh tokens work only once, so the stored one may be used up, and it is not tried again."
         )
 

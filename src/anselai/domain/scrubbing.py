@@ -3,8 +3,12 @@
 import json
 import re
 from base64 import b64encode
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from html import escape
+from threading import RLock
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -12,6 +16,7 @@ from anselai.domain.secret import Secret
 
 SHORTEST: Final = 6  # characters: a shorter one would blot out ordinary words, and is no secret
 HIDDEN: Final = "***"
+_PLAIN: Final = re.compile(r"[\w.~-]+", re.ASCII)  # as most tokens are: the same in text, URL, JSON, repr and HTML
 
 _NAME: Final = (
     r"(?:(?:access|refresh|id|auth|exchange|session)[_-]?token|(?:client|app)[_-]?secret|(?:api|encryption)[_-]?key)"
@@ -28,12 +33,73 @@ _TELLING: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KnownSecrets:
+    """Secrets that are looked for again and again, the last `most` of them: each is spelt once, when it is added.
+
+    A text is looked through once, however many there are: a spelling is known by its first SHORTEST characters. Any
+    thread may look while another adds: what is looked at are tuples, which are replaced and never changed.
+    """
+
+    most: int | None = None
+    spelt: OrderedDict[str, frozenset[str]] = field(default_factory=OrderedDict, init=False, repr=False)
+    by_start: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
+    adding: AbstractContextManager[bool] = field(default_factory=RLock, init=False, repr=False)
+
+    @classmethod
+    def of(cls, secrets: Iterable[Secret]) -> "KnownSecrets":
+        """All of these, for good."""
+        known = cls()
+        known.add(secrets)
+        return known
+
+    def add(self, secrets: Iterable[Secret]) -> None:
+        for text in (str(each.reveal()) for each in secrets):
+            if len(text) >= SHORTEST:
+                with self.adding:
+                    self._add(text)
+
+    def found_in(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where a spelling begins and ends."""
+        for begin in range(len(text) - SHORTEST + 1):
+            spellings = self.by_start.get(text[begin : begin + SHORTEST])
+            if spellings is not None and text.startswith(spellings, begin):
+                yield begin, begin + max(len(each) for each in spellings if text.startswith(each, begin))
+
+    def _add(self, text: str) -> None:
+        if text in self.spelt:
+            self.spelt.move_to_end(text)
+            return
+        self.spelt[text] = frozenset(_spellings(text))
+        for each in self.spelt[text]:
+            self.by_start[each[:SHORTEST]] = (*self.by_start.get(each[:SHORTEST], ()), each)
+        if self.most is not None and len(self.spelt) > self.most:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        _, spellings = self.spelt.popitem(last=False)
+        for each in spellings:
+            start = each[:SHORTEST]
+            others = self.by_start[start]
+            place = others.index(each)  # mostly the first one
+            self.by_start[start] = others[:place] + others[place + 1 :]
+            if not self.by_start[start]:
+                del self.by_start[start]
+
+
 def scrubbed(text: str, secrets: Iterable[Secret]) -> str:
     """The text with *** in the place of these secrets, in any usual spelling, and of what looks like one."""
-    given = {str(each.reveal()) for each in secrets}
-    spellings = {spelling for each in given if len(each) >= SHORTEST for spelling in _spellings(each)}
-    for spelling in sorted(spellings, key=len, reverse=True):
-        text = text.replace(spelling, HIDDEN)
+    return blotted(text, KnownSecrets.of(secrets))
+
+
+def blotted(text: str, *known: KnownSecrets) -> str:
+    """The same for secrets that are kept to be looked for often. Where two overlap, one *** stands for both."""
+    parts, done = [], 0
+    for begin, end in sorted(place for each in known for place in each.found_in(text)):
+        if begin >= done:
+            parts += [text[done:begin], HIDDEN]
+        done = max(done, end)
+    text = "".join((*parts, text[done:]))
     for form, hidden in _TELLING:
         text = form.sub(hidden, text)
     return text
@@ -42,11 +108,13 @@ def scrubbed(text: str, secrets: Iterable[Secret]) -> str:
 def _spellings(secret: str) -> Iterator[str]:
     """As it is, and as in a URL, in JSON, in a repr, in HTML, as hex and as base64."""
     data = secret.encode("utf-8", "replace")  # half of a surrogate pair has no spelling in a URL
-    in_json = json.dumps(secret)[1:-1]
-    yield from (secret, in_json, in_json.replace("/", "\\/"), repr(secret)[1:-1], escape(secret))
-    for in_url in (quote(data, safe=""), quote(data), quote_plus(data)):
-        yield in_url
-        yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), in_url)
+    yield secret
+    if not _PLAIN.fullmatch(secret):
+        in_json = json.dumps(secret)[1:-1]
+        yield from (in_json, in_json.replace("/", "\\/"), repr(secret)[1:-1], escape(secret))
+        for in_url in (quote(data, safe=""), quote(data), quote_plus(data)):
+            yield in_url
+            yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), in_url)
     yield data.hex()
     yield data.hex().upper()
     for before in range(3):

@@ -64,6 +64,7 @@ async def run_daemon(settings: Settings, work: Work, say: Say) -> bool:
                 with stop.cancelling():
                     ansel = await stack.enter_async_context(open_container(settings, report=say))
                     await ansel.keys.check()
+                stack.push_async_callback(ansel.connections.refresher.settle, stop.hurried)
                 _warn_of_limits_of_nothing(settings, {each.name for each in ansel.platforms.platforms.all()})
                 watch = DatabaseWatch(settings=settings, ansel=ansel, report=say)
                 watching = asyncio.create_task(watch.run(), name="database watch")

@@ -3,13 +3,13 @@
 import logging
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TextIO
 
-from anselai.domain.confided import confided
-from anselai.domain.scrubbing import scrubbed
+from anselai.domain import confided
+from anselai.domain.scrubbing import KnownSecrets, blotted
 from anselai.domain.secret import Secret
 from anselai.settings import Settings
 
@@ -31,26 +31,30 @@ def alike(*what: object) -> Mapping[str, object]:
 class SecretlessFormatter(logging.Formatter):
     """Formats a record, its traceback included, and then blots out these secrets and what plug-ins were told."""
 
-    def __init__(self, secrets: Sequence[Secret]) -> None:
+    def __init__(self, secrets: Iterable[Secret]) -> None:
         super().__init__(LINE, CLOCK)
-        self.secrets = secrets
+        self.secrets = KnownSecrets.of(secrets)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  its name in logging
         return " ".join(super().formatMessage(record).splitlines())
 
     def format(self, record: logging.LogRecord) -> str:
-        return scrubbed(super().format(record), (*self.secrets, *confided()))
+        return blotted(super().format(record), self.secrets, confided.SETTINGS, confided.TOKENS)
 
 
 class SpareRepeats(logging.Filter):
-    """Lets the same words of a logger through once in REPEAT_AFTER: an outage must not fill the disk."""
+    """Lets the same words of a logger through once in REPEAT_AFTER: an outage must not fill the disk.
+
+    Below WARNING only what says what it is alike: strangers cause such lines too, as often as they like.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.told_at: dict[tuple[object, ...], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING or getattr(record, "is_news", False):
+        may_repeat = record.levelno < logging.WARNING and not hasattr(record, "alike")
+        if may_repeat or getattr(record, "is_news", False):
             return True
         try:
             words = _words(record)

@@ -17,7 +17,7 @@ from anselai.entrypoints.http.one_time_code import OneTimeCode
 from anselai.entrypoints.http_server import address_of, http_server, listen, stop_http
 from anselai.entrypoints.start_screen import start_screen
 from anselai.entrypoints.stop_signals import StopSignals
-from anselai.settings import Settings
+from anselai.settings import Settings, is_loopback
 
 
 async def run_serve(settings: Settings, say: Say, *, with_scheduler: bool = True, is_watched: bool = False) -> bool:
@@ -32,9 +32,11 @@ async def run_serve(settings: Settings, say: Say, *, with_scheduler: bool = True
         async def work(ansel: Ansel, stop: StopSignals) -> bool:
             await check_somebody_has_a_key(settings, ansel)
             code = OneTimeCode(clock=ansel.clock)
+            # Where others come in, what is printed may be a log that others read.
+            has_link = settings.auth and (is_watched or is_loopback(settings.host))
             screen = start_screen(
                 address=address_of(listener),
-                code=code.issue() if settings.auth else None,
+                code=code.issue() if has_link else None,
                 first_key=await first_key(settings, ansel, is_watched=is_watched),
                 settings=settings,
                 key=key_in_use(settings),

@@ -23,12 +23,12 @@ def start_screen(
 ) -> str:
     """How to come in, where the data lies, which key seals the tokens, what is only simulated, and how to stop.
 
-    `code` is that of the sign-in link, None where nobody has to sign in; `first_key` is shown here and nowhere else.
+    `code` is that of the sign-in link, None where there is none; `first_key` is shown here and nowhere else.
     """
     stubs = [each.name for each in platforms if each.simulated]
     real = [each.name for each in platforms if not each.simulated]
     lines = [
-        *_way_in(address, code, first_key),
+        *_way_in(address, code, first_key, settings),
         *_exposed(settings),
         ("Data", place_of_data(settings)),
         ("Key", f"{key.source} (id {key.id})"),
@@ -42,10 +42,11 @@ def start_screen(
     )
 
 
-def _way_in(address: str, code: Secret | None, first_key: Secret | None) -> list[tuple[str, str]]:
-    if code is None:
+def _way_in(address: str, code: Secret | None, first_key: Secret | None, settings: Settings) -> list[tuple[str, str]]:
+    if not settings.auth:
         return [("Sign-in", "off (ANSELAI_AUTH=off): whoever reaches this port may do everything")]
-    link = f"{address}/sign-in/{code.reveal()}  (once, within 15 minutes)"
+    by_key = f"{address}/sign-in  with an API key"
+    link = by_key if code is None else f"{address}/sign-in/{code.reveal()}  (once, within 15 minutes)"
     return [
         ("Sign in", link),
         *([("API key", f"{first_key.reveal()}  (shown this once: keep it)")] if first_key is not None else []),

@@ -45,7 +45,7 @@ REQUESTS = int(os.environ.get("REQUESTS", "300"))
 HANGS_AFTER = 10.0  # seconds
 SOON = timedelta(milliseconds=50)
 NEIGHBOURS = "darkroom"
-UNLIMITED = Limits(requests_of_a_key=10**9, requests_of_a_key_per_second=1e9, sign_ins=10**9)
+UNLIMITED = Limits(requests_of_a_key=10**9, requests_of_a_key_per_second=1e9, sign_ins=10**9, wrong_keys=10**9)
 
 
 @dataclass(slots=True, kw_only=True)

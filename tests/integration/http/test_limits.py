@@ -61,6 +61,64 @@ async def test_whoever_has_no_key_hears_only_that(ansel: Ansel) -> None:
         assert (await ask(app, "GET", "/api/connections", known=False)).status == 401
 
 
+def observed(ansel: Ansel, looked_up: list[object]) -> Ansel:
+    """The same, whose keys are looked up as in a database: not at once, and so that it can be counted."""
+    find = ansel.access.api_keys.find
+
+    class Observed:
+        async def find(self, key_id: Any) -> Any:
+            looked_up.append(key_id)
+            await asyncio.sleep(0)
+            return await find(key_id)
+
+    door = replace(ansel.access.authenticator, api_keys=cast("Any", Observed()))
+    return replace(ansel, access=replace(ansel.access, authenticator=door))
+
+
+async def by_key(app: Starlette, key: str, client: str = "10.0.0.1", path: str = "/api/connections") -> Reply:
+    headers = [HOST, (b"authorization", f"Bearer {key}".encode())]
+    return await ask(app, "GET", path, headers=headers, known=False, client=client)
+
+
+async def test_keys_that_open_nothing_are_counted_by_address_and_then_not_even_looked_up(
+    ansel: Ansel, clock: FakeClock
+) -> None:
+    looked_up: list[object] = []
+    app = limited(observed(ansel, looked_up), wrong_keys=3, wrong_keys_per_second=0.5)
+    assert [(await by_key(app, f"wrong {n}")).status for n in range(3)] == [401] * 3
+    assert refused(await by_key(app, "wrong")) == (429, "TOO_MANY_WRONG_KEYS", "2")
+    assert refused(await ask(app, "GET", "/api/x", known=False, client="10.0.0.1"))[0] == 429, "none is a wrong one"
+    assert (await by_key(app, "wrong", path="/readyz")).status == 503
+    assert len(looked_up) == 3
+    assert (await by_key(app, "wrong", client="10.0.0.2")).status == 401
+    clock.advance(timedelta(seconds=2))
+    assert (await by_key(app, "wrong")).status == 401
+
+
+async def test_those_that_come_at_once_are_owed(ansel: Ansel) -> None:
+    app = limited(observed(ansel, []), wrong_keys=1, wrong_keys_per_second=1.0)
+    replies = await asyncio.gather(*(by_key(app, f"wrong {n}") for n in range(9)))
+    assert [each.status for each in replies] == [401] * 9
+    assert refused(await by_key(app, "wrong")) == (429, "TOO_MANY_WRONG_KEYS", "9")
+
+
+async def test_a_key_that_opened_from_an_address_is_not_locked_out_by_another_program_there(
+    ansel: Ansel, clock: FakeClock
+) -> None:
+    app = limited(ansel, wrong_keys=2, wrong_keys_per_second=1.0)
+    view, made = await ansel.access.create_key("studio")
+    for key in (KEY, made):
+        assert (await by_key(app, key.reveal())).status == 200
+    for client in ("10.0.0.1", "10.0.0.2"):
+        assert [(await by_key(app, "wrong", client)).status for _ in range(3)] == [401, 401, 429]
+    clock.advance(timedelta(milliseconds=900))
+    for key in (KEY, made):
+        assert (await by_key(app, key.reveal())).status == 200
+        assert (await by_key(app, key.reveal(), "10.0.0.2")).status == 429, "nobody hears there whether it is one"
+    await ansel.access.revoke_key(view.id)
+    assert [(await by_key(app, made.reveal())).status for _ in range(2)] == [401, 429]
+
+
 async def test_pages_count_as_the_key_that_signed_in_and_tell_it_as_a_page(ansel: Ansel) -> None:
     app = limited(ansel, requests_of_a_key=2)
     assert (await ask(app, "GET", "/sync")).status == 200

@@ -20,17 +20,28 @@ class Buckets:
 
     def take(self, whose: Hashable, now: float) -> float:
         """Take a token and return 0; without one, how many seconds it takes until there is. `now` is monotonic."""
-        full_at = max(self.full_at.get(whose, now), now) + 1 / self.per_second
-        wait = full_at - now - self.size / self.per_second
-        if wait > 1e-6:  # and not 0, since instants are no exact numbers
-            return wait
-        self.full_at[whose] = full_at
+        wait = self.wait(whose, now)
+        if not wait:
+            self.charge(whose, now)
+        return wait
+
+    def wait(self, whose: Hashable, now: float) -> float:
+        """How many seconds it takes until there is a token, which is left there."""
+        wait = self._full_at(whose, now) - now - self.size / self.per_second
+        return wait if wait > 1e-6 else 0.0  # and not 0 for the limit, since instants are no exact numbers
+
+    def charge(self, whose: Hashable, now: float) -> None:
+        """Take a token, also one that is not there yet: it is owed."""
+        self.full_at[whose] = self._full_at(whose, now)
         self.full_at.move_to_end(whose)
         if len(self.full_at) > self.most:
             self.full_at.popitem(last=False)
-        return 0.0
 
     def put_back(self, whose: Hashable) -> None:
         """Undo a take."""
         if whose in self.full_at:
             self.full_at[whose] -= 1 / self.per_second
+
+    def _full_at(self, whose: Hashable, now: float) -> float:
+        """With one token less."""
+        return max(self.full_at.get(whose, now), now) + 1 / self.per_second

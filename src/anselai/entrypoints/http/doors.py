@@ -13,11 +13,15 @@ _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  where one liste
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Requests at once; requests of one key, at once and for each second; attempts to sign in from one address."""
+    """Requests at once; and at once and for each second: requests of one key, and wrong keys and attempts to sign in
+    from one address.
+    """
 
     requests_at_once: int = 256
     requests_of_a_key: int = 500
     requests_of_a_key_per_second: float = 50.0
+    wrong_keys: int = 500
+    wrong_keys_per_second: float = 50.0
     sign_ins: int = 10
     sign_ins_per_second: float = 1 / 30
 

@@ -1,6 +1,5 @@
 """Who gets in: by a key, by a session, or not at all. Everything is decided before a byte of the body is read."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +7,6 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Scope as AsgiScope
 
-from anselai.application.access import AccessManager
 from anselai.domain.access import Principal, Scope
 from anselai.domain.connection import DEFAULT_STUDIO
 from anselai.domain.errors import AnselError, Forbidden, Unauthenticated
@@ -18,12 +16,13 @@ from anselai.entrypoints.http.areas import Area, area_of
 from anselai.entrypoints.http.buckets import Buckets
 from anselai.entrypoints.http.caller import Caller
 from anselai.entrypoints.http.doors import Doors
-from anselai.entrypoints.http.errors import RequestRefused
+from anselai.entrypoints.http.errors import RequestRefused, too_many
 from anselai.entrypoints.http.head import Head
 from anselai.entrypoints.http.hosts import HostCheck
 from anselai.entrypoints.http.origin import SAFE, OriginCheck
 from anselai.entrypoints.http.session import Session, SessionCookies
 from anselai.entrypoints.http.signed_in import OFF, SignedIn
+from anselai.entrypoints.http.wrong_keys import WrongKeys
 
 SIGN_OUT: Final = "/sign-out"  # changes nothing but the session, so that a key that only reads may too
 
@@ -38,12 +37,12 @@ class Entry:
     """`lead_to_sign_in` is None where there are no pages: then everything takes a key."""
 
     doors: Doors
-    access: AccessManager
     clock: Clock
     hosts: HostCheck
     origins: OriginCheck
     cookies: SessionCookies
     signed_in: SignedIn
+    wrong_keys: WrongKeys
     requests: Buckets
     sign_ins: Buckets
     lead_to_sign_in: LeadToSignIn | None = None
@@ -67,24 +66,24 @@ class Entry:
         preflight = self.origins.cors.preflight(scope, head)
         if preflight is not None:
             return preflight
-        caller.principal = await self._by_key(head)
+        caller.principal = await self._by_key(head, caller)
         self.origins.check(scope, head, is_api=True)
         self._check_rights(scope, caller.principal, area)
         return None
 
-    async def _by_key(self, head: Head) -> Principal:
+    async def _by_key(self, head: Head, caller: Caller) -> Principal:
         """No key at all is looked up too, so that it takes as long as one that is none."""
         if not self.doors.auth:
             return OFF
-        return await self.access.authenticate(_bearer(head))
+        return await self.wrong_keys.check(_bearer(head), caller.remote.neighbourhood)
 
     async def _recognise(self, scope: AsgiScope, head: Head, caller: Caller) -> None:
         """With a key, /readyz tells more. It answers without one, and while the store is away, as /healthz always."""
         if scope["path"] == "/healthz" or (self.doors.auth and not head.all(b"authorization")):
             return
         try:
-            caller.principal = await self._by_key(head)
-        except AnselError:
+            caller.principal = await self._by_key(head, caller)
+        except (AnselError, RequestRefused):
             return
 
     async def _let_browser_in(self, scope: AsgiScope, head: Head, caller: Caller, area: Area) -> Response | None:
@@ -111,7 +110,7 @@ class Entry:
     def _check_rights(self, scope: AsgiScope, principal: Principal, area: Area) -> None:
         wait = self.requests.take((principal.studio, principal.actor), self.clock.monotonic())
         if wait:
-            raise _too_many("RATE_LIMITED", "This key asks more often than it may. Wait, then try again.", wait)
+            raise too_many("RATE_LIMITED", "This key asks more often than it may. Wait, then try again.", wait)
         if area is Area.FIGURES and principal.studio != DEFAULT_STUDIO:
             raise Forbidden(f"{Scope.READ} of the studio {DEFAULT_STUDIO}")
         if scope["path"] != SIGN_OUT or area is not Area.PAGE:
@@ -123,7 +122,7 @@ class Entry:
             return
         wait = self.sign_ins.take(caller.remote.neighbourhood, self.clock.monotonic())
         if wait:
-            raise _too_many("TOO_MANY_SIGN_INS", "Too many attempts to sign in came from there. Wait a moment.", wait)
+            raise too_many("TOO_MANY_SIGN_INS", "Too many attempts to sign in came from there. Wait a moment.", wait)
 
     def _keep_session(self, head: Head, caller: Caller) -> None:
         renewed = None if caller.session is None else self.cookies.seen(caller.session)
@@ -138,7 +137,3 @@ def _bearer(head: Head) -> Secret | None:
     if given is None or given[: len(_BEARER)].lower() != _BEARER:
         return None
     return Secret(given[len(_BEARER) :].strip().decode("latin-1"))
-
-
-def _too_many(code: str, message: str, wait: float) -> RequestRefused:
-    return RequestRefused(429, code, message, {"Retry-After": str(math.ceil(wait))})

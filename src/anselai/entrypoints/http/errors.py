@@ -118,6 +118,11 @@ class RequestRefused(Exception):
         super().__init__(message)
 
 
+def too_many(code: str, message: str, wait: float) -> RequestRefused:
+    """The refusal of what comes too often. `wait` is in seconds."""
+    return RequestRefused(429, code, message, {"Retry-After": str(math.ceil(wait))})
+
+
 def failure_of(error: Exception, request_id: str) -> Failure:
     """How an error is answered. Of one that nobody foresaw nothing is told but the id under which the log has it."""
     if isinstance(error, RequestRefused):

@@ -26,6 +26,7 @@ from anselai.entrypoints.http.origin import OriginCheck
 from anselai.entrypoints.http.remote import TrustedProxies
 from anselai.entrypoints.http.session import SessionCookies
 from anselai.entrypoints.http.signed_in import SignedIn
+from anselai.entrypoints.http.wrong_keys import WrongKeys
 
 
 def build_gated_app(ansel: Ansel, routes: Sequence[Route], render_failure: RenderFailure, entry: Entry) -> Starlette:
@@ -58,12 +59,16 @@ def build_entry(
     limits = doors.limits
     return Entry(
         doors=doors,
-        access=ansel.access,
         clock=ansel.clock,
         hosts=HostCheck(allowed=doors.hosts),
         origins=OriginCheck(cors=Cors(origins=doors.cors_origins)),
         cookies=cookies or SessionCookies(signer=ansel.signer, clock=ansel.clock),
         signed_in=SignedIn(access=ansel.access, signer=ansel.signer),
+        wrong_keys=WrongKeys(
+            access=ansel.access,
+            clock=ansel.clock,
+            buckets=Buckets(size=limits.wrong_keys, per_second=limits.wrong_keys_per_second),
+        ),
         requests=Buckets(size=limits.requests_of_a_key, per_second=limits.requests_of_a_key_per_second),
         sign_ins=Buckets(size=limits.sign_ins, per_second=limits.sign_ins_per_second),
         lead_to_sign_in=lead_to_sign_in,
