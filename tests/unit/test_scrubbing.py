@@ -88,6 +88,8 @@ def test_what_a_client_was_told_is_known_for_a_while_and_its_settings_for_good()
 def test_a_secret_is_spelt_once_however_often_it_is_added_and_looked_for() -> None:
     known = KnownSecrets(most=512)
     known.add([Secret("access 0")])
+    assert not known.spelt, "who adds one does not pay for it"
+    assert blotted("access 0", known) == "***"
     spelt = known.spelt["access 0"]
     for number in range(1, 256):
         known.add([Secret(f"access {number}"), Secret(f"refresh {number}")])

@@ -3,9 +3,9 @@
 import json
 import re
 from base64 import b64encode
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from html import escape
 from threading import RLock
@@ -35,16 +35,21 @@ _TELLING: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class KnownSecrets:
-    """Secrets that are looked for again and again, the last `most` of them: each is spelt once, when it is added.
+    """Secrets that are looked for again and again, the last `most` of them. Adding one costs next to nothing, since a
+    platform's call does: each is spelt once, when a text is looked through for the first time after that.
 
     A text is looked through once, however many there are: a spelling is known by its first SHORTEST characters. Any
     thread may look while another adds: what is looked at are tuples, which are replaced and never changed.
     """
 
     most: int | None = None
+    waiting: deque[Secret] = field(init=False, repr=False)
     spelt: OrderedDict[str, frozenset[str]] = field(default_factory=OrderedDict, init=False, repr=False)
     by_start: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
     adding: AbstractContextManager[bool] = field(default_factory=RLock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "waiting", deque(maxlen=self.most))
 
     @classmethod
     def of(cls, secrets: Iterable[Secret]) -> "KnownSecrets":
@@ -54,17 +59,23 @@ class KnownSecrets:
         return known
 
     def add(self, secrets: Iterable[Secret]) -> None:
-        for text in (str(each.reveal()) for each in secrets):
-            if len(text) >= SHORTEST:
-                with self.adding:
-                    self._add(text)
+        self.waiting.extend(secrets)
 
     def found_in(self, text: str) -> Iterator[tuple[int, int]]:
         """Where a spelling begins and ends."""
+        self._spell()
         for begin in range(len(text) - SHORTEST + 1):
             spellings = self.by_start.get(text[begin : begin + SHORTEST])
             if spellings is not None and text.startswith(spellings, begin):
                 yield begin, begin + max(len(each) for each in spellings if text.startswith(each, begin))
+
+    def _spell(self) -> None:
+        """Those that were added since the last time. Others may add at any moment."""
+        with self.adding, suppress(IndexError):
+            while True:
+                text = str(self.waiting.popleft().reveal())
+                if len(text) >= SHORTEST:
+                    self._add(text)
 
     def _add(self, text: str) -> None:
         if text in self.spelt:
