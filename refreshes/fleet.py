@@ -45,7 +45,7 @@ class Size:
 
 
 FULL = Size(refreshes=5_000)
-SMALL = Size(refreshes=15, processes=2, callers=3, crowd=0.1, connections=8, patience=1.0, kill_every=3.0, longest=15.0)
+SMALL = Size(refreshes=15, processes=2, callers=3, crowd=0.1, connections=8, patience=1.0, kill_every=3.0, longest=90.0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,8 +87,7 @@ class Fleet:
             over = began + self.size.longest
             while time.monotonic() < over and not (self.is_enough() or self.broken):  # noqa: ASYNC110
                 await asyncio.sleep(1)
-            harm.cancel()
-            await asyncio.gather(harm, return_exceptions=True)
+            await _end(harm)
             seconds = time.monotonic() - began
             await self.settle(people)
             await self.judge(ansel)
@@ -138,13 +137,15 @@ class Fleet:
         while True:
             await asyncio.sleep(self.size.kill_every * random.uniform(0.5, 1.5))  # noqa: S311
             place = random.randrange(self.size.processes)  # noqa: S311
-            if random.random() < 0.3:  # noqa: S311
+            if self.counts["processes killed"] and random.random() < 0.3:  # noqa: S311  no fight without a death
                 self.counts["processes stopped for a while"] += 1
                 self.places[place].send_signal(signal.SIGSTOP)
                 await asyncio.sleep(random.choice((0.2, 2 * self.size.patience + 1)))  # noqa: S311
                 self.places[place].send_signal(signal.SIGCONT)
             else:
                 self.counts["processes killed"] += 1
+                if (code := self.places[place].poll()) is not None:
+                    self.broken.append(f"process {place} ended by itself with {code}: {self.folder / str(place)}.out")
                 self.places[place].kill()
                 self.places[place].wait()
                 self.places[place] = self.start(place)
@@ -185,8 +186,7 @@ class Fleet:
         (self.folder / "calm").touch()
         await ask(self.port, "/calm", {})
         await asyncio.sleep(3 * self.size.patience + 4)
-        people.cancel()
-        await asyncio.gather(people, return_exceptions=True)
+        await _end(people)
 
     async def judge(self, ansel: Ansel) -> None:
         _, books = await ask(self.port, "/books", {})
@@ -225,6 +225,13 @@ class Fleet:
             for studio, _, version in (line.partition(" ") for line in whole.decode().splitlines()):
                 if studio != "!":
                     yield place, studio, int(version)
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    """Cancels what goes on for ever; raises what ended it before."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def fight(dsn: str, size: Size, folder: Path, restart: Callable[[str], None] | None = None) -> Result:
