@@ -26,12 +26,12 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contest:
-    """Contestants of one discipline, ours first. Where rounds are long, `rounds` is how many are enough."""
+    """Contestants of one discipline, ours first. `rounds`: few where they are long, many where they are short."""
 
     title: str
     contestants: Sequence[Contestant]
     compared: str = "AnselAI is"
-    rounds: int | None = None
+    rounds: int = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,6 @@ class Standing:
 
 def play(contest: Contest, rounds: int, report: Callable[[str], None]) -> list[Standing]:
     """Everybody's first round, everybody's second, and so on: a change of the machine's mood meets them all."""
-    rounds = min(rounds, contest.rounds or rounds)
     played: list[list[Figures]] = [[] for _ in contest.contestants]
     for number in range(rounds):
         for contestant, figures in zip(contest.contestants, played, strict=True):

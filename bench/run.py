@@ -27,7 +27,9 @@ CONTESTS: dict[str, Callable[[BenchServer], AbstractContextManager[Contest]]] = 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="of each contestant, in turn (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, help="of each contestant, in turn; otherwise as many as each contest needs"
+    )
     parser.add_argument(
         "--only",
         nargs="+",
@@ -43,7 +45,7 @@ def main() -> None:
         machine = described(server.dsn, server.data_dir.parent)
         for name in args.only:
             with CONTESTS[name](server) as contest:
-                tables.append(table(contest, play(contest, args.rounds, _report)))
+                tables.append(table(contest, play(contest, args.rounds or contest.rounds, _report)))
     _report(f"Took {time.perf_counter() - began:.0f} s")
     print(f"\nMeasured on {machine}; medians of interleaved rounds.\n")
     print("\n".join(tables))

@@ -1,6 +1,6 @@
 """Sealing a token and opening it again: bound to its row, against bare AES-GCM and against Fernet.
 
-All in this process, with the product's own `cryptography`.
+All in this process, with the product's own `cryptography`, and in processor time: nobody waits for anything.
 """
 
 import os
@@ -19,7 +19,7 @@ from anselai.domain.secret import Secret
 from bench.contest import Contest, Contestant, Figures
 
 TOKEN = os.urandom(100).hex()  # 200 characters
-REPEATS = 20_000
+REPEATS, ROUNDS = 4_000, 25  # short ones: the machine's mood changes quicker than every tenth of a second
 
 
 def contest() -> Contest:
@@ -44,6 +44,7 @@ def contest() -> Contest:
     assert cipher.open(cipher.seal(token, binding), binding) == token
     return Contest(
         title="Tokens: seal and open 200 bytes",
+        rounds=ROUNDS,
         contestants=[
             Contestant(name="AnselAI, bound to its row", measure=partial(_timed, ours)),
             Contestant(name="bare AESGCM (the limit)", measure=partial(_timed, bare_aes_gcm), at_least=0.5),
@@ -53,8 +54,8 @@ def contest() -> Contest:
 
 
 def _timed(act: Callable[[], None]) -> Figures:
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(REPEATS):
         act()
-    took = time.perf_counter() - began
-    return {"tokens/s": REPEATS / took, "µs": took / REPEATS * 1e6}
+    took = time.process_time() - began
+    return {"tokens/s of a core": REPEATS / took, "µs": took / REPEATS * 1e6}

@@ -78,15 +78,13 @@ class AesGcmCipher(TokenCipher):
         self._made.made += 1
         key, nonce = binding.key, urandom(12)
         associated = f"{self._label}{key.studio}\x1f{key.platform}\x1f{binding.field}".encode()
-        ciphertext = self._encrypt(nonce, token.reveal().encode(), associated)
-        return f"{self._prefix}{nonce.hex()}{ciphertext.hex()}"  # type: ignore[return-value]  # calling a NewType takes time
+        payload = nonce + self._encrypt(nonce, token.reveal().encode(), associated)
+        return self._prefix + payload.hex()  # type: ignore[return-value]  # calling a NewType takes time
 
     def open(self, sealed: SealedToken, binding: TokenBinding) -> Secret:
         prefix, _, digits = sealed.rpartition(".")
-        decrypt, key = (
-            self._decrypt.get(prefix, self._decoy),
-            binding.key,
-        )  # an unknown key takes the way of every other
+        decrypt = self._decrypt.get(prefix, self._decoy)  # an unknown key takes the way of every other
+        key = binding.key
         try:
             payload = unhexlify(digits)
             if "A" in digits or "B" in digits or "C" in digits or "D" in digits or "E" in digits or "F" in digits:
