@@ -63,7 +63,7 @@ def _run(each: int, seed: int) -> Verdict:
 def _figures(verdict: Verdict, second_use: SecondUse) -> dict[str, int]:
     return {
         "refreshes": verdict.refreshes,
-        CONTESTED if second_use is not SecondUse.WORKS else "contested of others": verdict.contested,
+        CONTESTED if second_use is SecondUse.REFUSED else "contested of others": verdict.contested,
         "reused": verdict.reused,
         "lost or otherwise broken": len(verdict.broken),
         "expired and said why": verdict.expired,

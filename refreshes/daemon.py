@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from anselai.application import refresh_call, refresh_keeper
+from anselai.application import platform_trouble, refresh_call, refresh_keeper
 from anselai.application.ansel import Ansel
 from anselai.application.token_refresh import TokenRefresher
 from anselai.container.opening import open_on
@@ -47,7 +47,10 @@ async def main() -> None:
     args = parser.parse_args()
     refresh_call.PATIENT_LIMIT = timedelta(seconds=args.patience)  # as it is otherwise, a run would take hours
     refresh_keeper.HOLD = timedelta(seconds=2)
-    refresh_keeper.TROUBLE_PAUSE, refresh_keeper.LONGEST_PAUSE = 0.2, 1.0  # what was lost must come to light in time
+    platform_trouble.TROUBLE_PAUSE, platform_trouble.LONGEST_PAUSE = (
+        0.2,
+        1.0,
+    )  # what was lost must come to light in time
     settings = load_settings(dotenv=None)
     assert settings.database_url is not None
     async with open_on(settings.database_url, settings) as ansel:

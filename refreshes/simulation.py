@@ -162,7 +162,7 @@ class Run:
             try:
                 seen = await connections.get(key)
                 if chance.random() < 0.1:
-                    await refresher.fresh(seen)
+                    await refresher.fresh(seen, world.store.clock.now())
                     continue
                 self.note(key, seen.token_version, number)
                 await refresher.refresh(key, seen=seen)

@@ -8,6 +8,7 @@ import pytest
 from anselai.domain.connection import ConnectionKey, ConnectionStatus, SealedToken
 from anselai.domain.errors import ConnectionChanged, FailureClass
 from anselai.domain.frequency import Frequency
+from anselai.domain.refreshing import RefreshState
 from anselai.domain.sync_job import AttemptResult, JobLease, JobState, Outcome, Trigger
 from tests.contracts.stores import BROKEN, ELSEWHERE, HOUR, META, Stores
 from tests.samples import GOOGLE, a_metric, some_id
@@ -266,3 +267,35 @@ class TellingConnectionsContract:
         others = [await stores.connections.get(key) for key in (META, ELSEWHERE)]
         await stores.finished(GOOGLE)
         assert [await stores.connections.get(key) for key in (META, ELSEWHERE)] == others
+
+    @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED])
+    async def test_a_connection_that_a_refresh_ended_stays_so_whatever_a_sync_learns(
+        self, stores: Stores, outcome: Outcome
+    ) -> None:
+        before = await stores.connect()
+        job = (await stores.running()).job
+        owner, now = some_id(), await stores.now()
+        turn = await stores.connections.begin_refresh(GOOGLE, owner, HOUR)
+        assert turn is not None
+        refused = before.marked(ConnectionStatus.EXPIRED, now=now, code="PLATFORM_AUTH", reason="Refused.")
+        ended = await stores.connections.end_refresh(
+            owner, turn.connection, replace(refused, refresh=RefreshState(not_before=now + HOUR))
+        )
+        await stores.jobs.finish(
+            [
+                replace(
+                    FAILED if outcome is Outcome.FAILED else AttemptResult(lease=job.lease, outcome=outcome),
+                    lease=job.lease,
+                    connection_status=ConnectionStatus.ERROR if outcome is Outcome.FAILED else None,
+                    judged_token_version=before.token_version,
+                )
+            ]
+        )
+        after = await stores.connections.get(GOOGLE)
+        assert (after.status, after.last_error_code, after.last_error) == (
+            ended.status,
+            ended.last_error_code,
+            ended.last_error,
+        )
+        assert (after.last_sync_at is not None) == (outcome is Outcome.SUCCEEDED)
+        assert (after.version == ended.version) == (outcome is Outcome.FAILED)

@@ -16,6 +16,7 @@ from anselai.domain.connection import ConnectionKey, Credentials
 from anselai.domain.errors import AuthFailure, InvalidSettings, PlatformNotConfigured, UnknownPlatform
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.platform_client import FetchRequest, PlatformConfig, PlatformInfo
+from anselai.domain.refreshing import RefreshStrategy, SecondUse
 from anselai.domain.secret import Secret
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -69,6 +70,22 @@ async def test_a_stub_refreshes_as_its_platform_does(
     assert renewed.access_token != TOKENS.access_token
     assert (renewed.refresh_token != TOKENS.refresh_token) is rotates
     assert (await platform.verify(key, renewed, NOW)).ok
+
+
+@pytest.mark.parametrize(
+    ("stub", "strategy", "second_use", "margin"),
+    [
+        (GoogleStub, RefreshStrategy.REFRESH_TOKEN, SecondUse.WORKS, timedelta(minutes=10)),
+        (MetaStub, RefreshStrategy.EXCHANGE, SecondUse.WORKS, timedelta(days=15)),
+        (PinterestStub, RefreshStrategy.REFRESH_TOKEN, SecondUse.REFUSED, timedelta(days=3)),
+        (TikTokStub, RefreshStrategy.REFRESH_TOKEN, SecondUse.REFUSED, timedelta(minutes=15)),
+    ],
+)
+def test_how_and_when_a_platform_is_asked_for_new_tokens_is_data(
+    stub: type[StubClient], strategy: RefreshStrategy, second_use: SecondUse, margin: timedelta
+) -> None:
+    info = stub.info
+    assert (info.refresh_strategy, info.second_use, info.refresh_margin) == (strategy, second_use, margin)
 
 
 async def test_a_stub_refuses_a_refresh_token_that_is_not_well_formed() -> None:

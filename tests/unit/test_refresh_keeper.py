@@ -9,13 +9,8 @@ from datetime import timedelta
 import pytest
 
 from anselai.application.ansel import Ansel
-from anselai.application.refresh_keeper import (
-    LONGEST_PAUSE,
-    TROUBLE_PAUSE,
-    TROUBLED_AFTER,
-    PlatformTrouble,
-    RefreshKeeper,
-)
+from anselai.application.platform_trouble import LONGEST_PAUSE, TROUBLE_PAUSE, TROUBLED_AFTER, PlatformTrouble
+from anselai.application.refresh_keeper import RefreshKeeper
 from anselai.container import open_in_memory
 from anselai.domain.connection import ConnectionKey, ConnectionStatus
 from anselai.domain.errors import AnswerLost, AuthFailure, RateLimited, TransientFailure

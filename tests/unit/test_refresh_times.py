@@ -117,7 +117,23 @@ def test_a_rate_limit_is_waited_for_as_long_as_it_says(said: timedelta | None, j
     assert state.not_before is not None
     assert state.at is not None
     assert state.not_before - NOON == min(max(asked_for, timedelta(seconds=1)), retry.LONGEST_RATE_LIMIT)
-    assert state.not_before <= state.at <= state.not_before + (state.not_before - NOON) / 10
+    assert state.not_before <= state.at
+    assert state.at <= state.not_before + (state.not_before - NOON) / 10 + timedelta(microseconds=1)
+    assert state.at - state.not_before >= (state.not_before - NOON) / 10 * jitter - timedelta(microseconds=2)
+
+
+def test_each_failure_in_a_row_doubles_the_time_within_which_the_next_attempt_comes() -> None:
+    waits = [after_failure(RefreshState(failures=number), NOON, 1.0).at for number in range(7)]
+    assert [each - NOON for each in waits if each is not None] == [
+        timedelta(minutes=m) for m in (1, 2, 4, 8, 16, 30, 30)
+    ]
+
+
+@given(chances)
+def test_those_that_failed_together_do_not_all_come_again_together(jitter: float) -> None:
+    at = after_failure(RefreshState(failures=9), NOON, jitter).at
+    assert at is not None
+    assert abs(at - NOON - max(COOLDOWN, LONGEST_DELAY * jitter)) < timedelta(milliseconds=1)
 
 
 def test_what_may_be_given_once_only_is_never_given_while_a_question_is_open() -> None:

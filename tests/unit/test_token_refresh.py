@@ -214,14 +214,14 @@ async def test_a_sync_that_needs_a_token_waits_with_it(ansel: Ansel, flickr: Ref
     await refreshed(ansel)
     refresher = ansel.connections.refresher
     waiting = await stored(ansel)
-    assert await refresher.fresh(waiting) == waiting, "a token that lives is used meanwhile"
+    assert await refresher.fresh(waiting, clock.now()) == waiting, "a token that lives is used meanwhile"
     clock.advance(HOUR)
     with pytest.raises(TransientFailure):
-        await refresher.fresh(await stored(ansel))
+        await refresher.fresh(await stored(ansel), clock.now())
     assert len(flickr.given) == 2
     for _ in range(5):
         with pytest.raises(TransientFailure):
-            await refresher.fresh(await stored(ansel))
+            await refresher.fresh(await stored(ansel), clock.now())
     assert len(flickr.given) == 2
 
 
@@ -235,7 +235,7 @@ async def test_a_refused_grant_expires_the_connection_at_once_and_no_sync_asks_a
     expired = await stored(ansel)
     assert expired.status is ConnectionStatus.EXPIRED
     assert expired.refresh.at is None
-    assert await ansel.connections.refresher.fresh(expired) == expired
+    assert await ansel.connections.refresher.fresh(expired, clock.now()) == expired
     assert len(flickr.given) == 1
 
 

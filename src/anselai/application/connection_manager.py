@@ -86,7 +86,7 @@ class ConnectionManager:
             key=key,
             account_id=fields.account_id,
             access_token=self.vault.encrypt_token(fields.access_token, key),
-            refresh_token=self._seal_refresh_token(key, fields.refresh_token),
+            refresh_token=self.vault.encrypt_other(None, fields.refresh_token, key),
             token_expires_at=fields.token_expires_at,
             scopes=fields.scopes,
             status=ConnectionStatus.ACTIVE,
@@ -138,7 +138,7 @@ class ConnectionManager:
         sealed_refresh = (
             stored.refresh_token
             if isinstance(refresh_token, Keep)
-            else self._seal_refresh_token(key, fields.refresh_token)
+            else self.vault.encrypt_other(stored.refresh_token, fields.refresh_token, key)
         )
         now = self.clock.now()
         changed = replace(
@@ -157,8 +157,9 @@ class ConnectionManager:
                 scopes=fields.scopes,
                 now=now,
             )
-        new_tokens = renews or not isinstance(refresh_token, Keep)
-        if new_tokens or changed.token_expires_at != stored.token_expires_at:
+        new_tokens = renews or sealed_refresh != stored.refresh_token
+        new_expiry = changed.token_expires_at != stored.token_expires_at
+        if new_tokens or (new_expiry and not stored.needs_new_tokens):
             token_version = stored.token_version + new_tokens
             changed = changed.refreshed_at(info.refresh_at(changed, given_at=now, token_version=token_version))
         replaced = await swap(self.connections, stored, changed)
@@ -246,9 +247,6 @@ class ConnectionManager:
     def _view(self, connection: PlatformConnection) -> ConnectionView:
         return ConnectionView.of(connection, self.clock.now())
 
-    def _seal_refresh_token(self, key: ConnectionKey, token: Secret | None) -> SealedToken | None:
-        return None if token is None else self.vault.encrypt_token(token, key, "refresh_token")
-
     def _default_schedule(self, key: ConnectionKey, frequency: Frequency, now: datetime) -> SyncSchedule:
         cron = self.timetable.default_cron(frequency, f"{key.studio}/{key.platform}/{frequency}")
         return SyncSchedule(
@@ -268,7 +266,7 @@ class ConnectionManager:
             if stored.status_at(now) is ConnectionStatus.EXPIRED:
                 return stored  # known already; a refresh or a new token heals it
             return await self._mark_error(stored, "TEST_FAILED", reason)
-        if stored.status is ConnectionStatus.ACTIVE and stored.last_error is None:
+        if stored.needs_new_tokens or (stored.status is ConnectionStatus.ACTIVE and stored.last_error is None):
             return stored
         return await self._replace(stored, stored.marked(ConnectionStatus.ACTIVE, now=now))
 

@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 
 from anselai.application.connection_input import ConnectionFields
 from anselai.application.token_vault import TokenVault
-from anselai.domain.connection import Credentials, PlatformConnection, SealedToken
+from anselai.domain.connection import Credentials, PlatformConnection
 from anselai.domain.errors import AnswerLost, ClientBug, InvalidInput, PlatformFailure
 from anselai.domain.ports.platform_client import PlatformClient, PlatformInfo
-from anselai.domain.refreshing import SHARES_OF_GRACE, SecondUse
-from anselai.domain.secret import Secret
+from anselai.domain.refreshing import COOLDOWN, SHARES_OF_GRACE, SecondUse
 
 QUICK_LIMIT = timedelta(seconds=30)
 PATIENT_LIMIT = timedelta(minutes=2)  # giving up on a single-use token's answer may cost the connection
 LEAST_LIMIT = timedelta(seconds=2)
+LAST_WORDS = timedelta(seconds=5)  # for a client that is cancelled
 
 log = logging.getLogger("anselai.refresh")
 
@@ -47,15 +47,14 @@ class RefreshCall:
         credentials = self.vault.open_credentials(stored)
         label = client.info.label
         try:
-            async with asyncio.timeout(call_limit(client.info).total_seconds()):
-                renewed = await client.refresh(stored.key, credentials, now)
-            return self._renewed(client.info, stored, credentials, renewed, now)
+            renewed = await _called(client, stored, credentials, now)
+            return self._renewed(client.info, stored, renewed, now)
         except PlatformFailure as failure:
             raise failure.retold(self.vault.tell(failure, credentials)) from None
         except InvalidInput as nonsense:
             told = self.vault.tell(nonsense, credentials)
             raise ClientBug(f"The {label} client's token refresh gave nonsense: {told}") from None
-        except TimeoutError:
+        except _TooSlow:
             raise AnswerLost(f"{label} did not answer the token refresh in time.") from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -67,7 +66,7 @@ class RefreshCall:
             raise ClientBug(f"The {label} client failed at the token refresh: {type(bug).__name__}: {told}") from None
 
     def _renewed(
-        self, info: PlatformInfo, stored: PlatformConnection, used: Credentials, renewed: object, now: datetime
+        self, info: PlatformInfo, stored: PlatformConnection, renewed: object, now: datetime
     ) -> PlatformConnection:
         """The connection with what the platform gave. The token that was given may be used up by now, so nothing but a
         token that is none refuses the answer.
@@ -80,23 +79,45 @@ class RefreshCall:
             expires_at = now + info.token_lifetime
         after = stored.renewed(
             access_token=self.vault.encrypt_token(given.access_token, stored.key),
-            refresh_token=self._next_refresh_token(stored, used.refresh_token, given.refresh_token),
+            refresh_token=self.vault.encrypt_other(stored.refresh_token, given.refresh_token, stored.key)
+            or stored.refresh_token,
             token_expires_at=expires_at,
             scopes=_usable_scopes(info, given, renewed.scopes) or stored.scopes,
             now=now,
         )
         refresh_at = info.refresh_at(after, given_at=now, token_version=stored.token_version + 1)
-        return after.refreshed_at(refresh_at)
+        return after.refreshed_at(None if refresh_at is None else max(refresh_at, now + COOLDOWN))
 
-    def _next_refresh_token(
-        self, stored: PlatformConnection, used: Secret | None, given: Secret | None
-    ) -> SealedToken | None:
-        """The sealed text that is there already, where the token stays the same: sealing it again would tell a change
-        that there is not.
-        """
-        if given is None or (used is not None and given.reveal() == used.reveal()):
-            return stored.refresh_token
-        return self.vault.encrypt_token(given, stored.key, "refresh_token")
+
+class _TooSlow(Exception):
+    pass
+
+
+async def _called(
+    client: PlatformClient, stored: PlatformConnection, credentials: Credentials, now: datetime
+) -> object:
+    """What the client answers in time. One that ignores its cancellation is left behind with what it may bring."""
+    limit = call_limit(client.info)
+    call = asyncio.create_task(_refreshed(client, stored, credentials, now), name=f"{client.info.name} refreshes")
+    call.add_done_callback(lambda done: done.cancelled() or done.exception())  # retrieved, for whoever is left behind
+    is_late = False
+    try:
+        await asyncio.wait({call}, timeout=limit.total_seconds())
+        if not call.done():
+            is_late = True
+            call.cancel()
+            await asyncio.wait({call}, timeout=min(LAST_WORDS, limit / 2).total_seconds())
+    finally:
+        call.cancel()
+    if is_late and (not call.done() or call.cancelled()):
+        raise _TooSlow
+    return call.result()
+
+
+async def _refreshed(
+    client: PlatformClient, stored: PlatformConnection, credentials: Credentials, now: datetime
+) -> object:
+    return await client.refresh(stored.key, credentials, now)
 
 
 def _usable_expiry(

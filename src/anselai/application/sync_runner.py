@@ -138,7 +138,7 @@ class SyncRunner:
 
     async def _sync(self, claimed: ClaimedJob, progress: RunProgress) -> None:
         client = self.platforms.get(claimed.job.key.platform)
-        connection = await self._with_a_living_token(claimed.connection)
+        connection = await self._with_a_living_token(claimed)
         try:
             await self._fetch(client, claimed, connection, progress)
         except AuthFailure:
@@ -150,9 +150,10 @@ class SyncRunner:
                 raise
             await self._fetch(client, claimed, renewed, progress)
 
-    async def _with_a_living_token(self, connection: PlatformConnection) -> PlatformConnection:
-        connection = await self.refresher.fresh(connection)
-        if connection.status_at(self.clock.now()) is ConnectionStatus.EXPIRED:
+    async def _with_a_living_token(self, claimed: ClaimedJob) -> PlatformConnection:
+        now = claimed.job.started_at or self.clock.now()  # the store's instant, whatever our own clock says
+        connection = await self.refresher.fresh(claimed.connection, now)
+        if connection.status_at(now) is ConnectionStatus.EXPIRED:
             no_way = "The access token has expired and there is no refresh token. Connect the platform again."
             raise AuthFailure(connection.last_error or no_way)
         return connection

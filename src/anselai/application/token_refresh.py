@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from anselai.application import refresh_outcome
+from anselai.application.platform_trouble import PlatformTrouble
 from anselai.application.refresh_call import RefreshCall, call_limit
 from anselai.application.token_vault import TokenVault
 from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection
@@ -74,18 +75,21 @@ class TokenRefresher:
     telemetry: Telemetry
     running: dict[Wish, "asyncio.Task[PlatformConnection]"] = field(default_factory=dict)
     cleaning: set["asyncio.Task[None]"] = field(default_factory=set)
+    troubles: dict[str, PlatformTrouble] = field(default_factory=dict)
 
-    async def fresh(self, connection: PlatformConnection) -> PlatformConnection:
-        """The connection itself, or a refreshed one when its time has come.
+    def trouble_of(self, platform: str) -> PlatformTrouble:
+        """What is known here of a platform that does not give new tokens."""
+        return self.troubles.setdefault(platform, PlatformTrouble())
+
+    async def fresh(self, connection: PlatformConnection, now: datetime) -> PlatformConnection:
+        """The connection itself, or a refreshed one when its time has come. `now` is the store's instant.
 
         A token that still lives is used although its refresh fails; after a failure, the platform is left in peace.
         Raises PlatformFailure and RefreshInProgress for a token that has ended.
         """
-        now, state = self.clock.now(), connection.refresh
-        has_ended = connection.expires_within(timedelta(), now)
-        was_refused = connection.status is ConnectionStatus.EXPIRED and state.at is None
+        state, has_ended = connection.refresh, connection.expires_within(timedelta(), now)
         can_refresh = self.platforms.get(connection.key.platform).info.can_refresh(connection)
-        if was_refused or not can_refresh or not (has_ended or state.is_due(now)):
+        if connection.needs_new_tokens or not can_refresh or not (has_ended or state.is_due(now)):
             return connection
         if has_ended and state.at is not None and state.waits(now):
             raise refresh_outcome.while_waiting(connection, state.at, now)
@@ -108,7 +112,8 @@ class TokenRefresher:
         """Refresh now; every caller that asks meanwhile gets the same answer, and for a while after a failure too.
 
         With `seen`, a connection whose tokens are no longer those that were seen counts as refreshed already; so
-        does one that got new tokens from somebody else while the platform was asked. Raises ConnectionNotFound,
+        does one that got new tokens from somebody else while the platform was asked. Who has seen none is a person,
+        whom no trouble of the platform with other connections stops. Raises ConnectionNotFound,
         NoRefreshToken, RefreshInProgress, TokenUnreadable, StoreUnavailable, PlatformFailure.
         """
         wish = (key, None if seen is None else (seen.id, seen.token_version))
@@ -165,16 +170,20 @@ class TokenRefresher:
             done.exception()  # retrieved here too, in case every caller has gone away
 
     async def _refresh(self, key: ConnectionKey, seen: PlatformConnection | None) -> PlatformConnection:
-        client = self.platforms.get(key.platform)
-        before = await self.connections.get(key)
-        if seen is not None and not before.has_tokens_of(seen):
-            return before
-        if not client.info.can_refresh(before):
-            raise NoRefreshToken(key.platform)
-        turn = await self._take_turn(client.info, before)
-        if turn is None:
-            return await self.connections.get(key)
-        return await self._use(client, turn)
+        client, trouble = self.platforms.get(key.platform), self.trouble_of(key.platform)
+        deadline = self.clock.monotonic() + WAIT_FOR_OTHERS.total_seconds()
+        if seen is not None:
+            await trouble.wait_for_room(client.info, self.clock, deadline)
+        with trouble.one_more():
+            before = await self.connections.get(key)
+            if seen is not None and not before.has_tokens_of(seen):
+                return before
+            if not client.info.can_refresh(before):
+                raise NoRefreshToken(key.platform)
+            turn = await self._take_turn(client.info, before, deadline)
+            if turn is None:
+                return await self.connections.get(key)
+            return await self._use(client, turn)
 
     async def _use(self, client: PlatformClient, turn: Turn) -> PlatformConnection:
         info, stored, asked_at = client.info, turn.connection, turn.connection.refresh.asked_at
@@ -196,7 +205,10 @@ class TokenRefresher:
             await self._store(turn, refresh_outcome.after_unreadable(stored, unreadable, now=now, jitter=_chance()))
             raise
         except PlatformFailure as failure:
-            return await self._fail(info, turn, refresh_outcome.told(info, failure, self._now(turn)))
+            told = refresh_outcome.told(info, failure, self._now(turn))
+            self.trouble_of(info.name).note(stored.key, told, self.clock.monotonic())
+            return await self._fail(info, turn, told)
+        self.trouble_of(info.name).over()
         self.telemetry.token_refreshed(stored.key.platform, RefreshOutcome.SUCCEEDED)
         return await self._store(turn, renewed)
 
@@ -225,10 +237,9 @@ class TokenRefresher:
                     raise
             await asyncio.sleep(STORE_AGAIN.total_seconds())
 
-    async def _take_turn(self, info: PlatformInfo, before: PlatformConnection) -> Turn | None:
+    async def _take_turn(self, info: PlatformInfo, before: PlatformConnection, deadline: float) -> Turn | None:
         """The right to refresh, once it is ours, or None when somebody else refreshed the connection meanwhile."""
         key, owner, lease = before.key, self.ids.new(), 2 * call_limit(info)
-        deadline = self.clock.monotonic() + WAIT_FOR_OTHERS.total_seconds()
         while True:
             asked_at = self.clock.monotonic()
             try:

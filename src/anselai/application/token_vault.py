@@ -1,6 +1,7 @@
 """Open tokens in, sealed tokens out, and back at the moment of a platform call."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from anselai.domain.connection import (
@@ -10,6 +11,7 @@ from anselai.domain.connection import (
     SealedToken,
     TokenField,
 )
+from anselai.domain.errors import TokenUnreadable
 from anselai.domain.ports.cipher import TokenBinding, TokenCipher
 from anselai.domain.scrubbing import scrubbed
 from anselai.domain.secret import Secret
@@ -30,6 +32,18 @@ class TokenVault:
     def decrypt_token(self, sealed: SealedToken, key: ConnectionKey, field: TokenField = "access_token") -> Secret:
         """Raises TokenUnreadable."""
         return self.cipher.open(sealed, TokenBinding(key, field))
+
+    def encrypt_other(self, stored: SealedToken | None, given: Secret | None, key: ConnectionKey) -> SealedToken | None:
+        """A refresh token that is given for the stored one, sealed; the stored text where it is the same one: sealing
+        that again would tell a change that there is not.
+        """
+        if given is None:
+            return None
+        if stored is not None:
+            with suppress(TokenUnreadable):
+                if self.decrypt_token(stored, key, "refresh_token") == given:
+                    return stored
+        return self.encrypt_token(given, key, "refresh_token")
 
     def open_credentials(self, connection: PlatformConnection) -> Credentials:
         """The open tokens of a connection. Raises TokenUnreadable."""

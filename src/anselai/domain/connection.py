@@ -87,6 +87,15 @@ class PlatformConnection:
         """Whether this is the same connection with the same tokens, however they are sealed by now."""
         return (self.id, self.token_version) == (other.id, other.token_version)
 
+    @property
+    def needs_new_tokens(self) -> bool:
+        """Whether a refresh ended it: it was refused, or its answer is lost. Then nothing else makes it active again,
+        also while its access token lives and works.
+        """
+        state = self.refresh
+        was_asked = state.asked_at is not None or state.not_before is not None
+        return self.status is ConnectionStatus.EXPIRED and was_asked
+
     def rebased(self, seen: "PlatformConnection", current: "PlatformConnection") -> "PlatformConnection | None":
         """This, made of `seen`, as if it were made of `current`; None unless the two differ in their seals only."""
         as_seen = {"access_token": seen.access_token, "refresh_token": seen.refresh_token, "version": seen.version}

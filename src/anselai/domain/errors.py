@@ -253,9 +253,20 @@ class RateLimited(PlatformFailure):
     failure_class = FailureClass.RATE_LIMITED
 
     def __init__(self, message: str, retry_after: timedelta | float | None = None) -> None:
-        """`retry_after` as a duration, or as a number of seconds."""
-        self.retry_after = timedelta(seconds=retry_after) if isinstance(retry_after, int | float) else retry_after
+        """`retry_after` as a duration, or as a number of seconds. What is neither, as the text of a header, is as if
+        the platform had said nothing: to refuse it would lose the answer that it is part of.
+        """
+        self.retry_after = _duration(retry_after)
         super().__init__(message)
+
+
+def _duration(given: object) -> timedelta | None:
+    if isinstance(given, timedelta):
+        return given
+    try:
+        return timedelta(seconds=given) if isinstance(given, int | float) else None
+    except (OverflowError, ValueError):  # endless, or no number
+        return None
 
 
 class AuthFailure(PlatformFailure):

@@ -240,7 +240,10 @@ class MemorySyncJobs(SyncJobs):
     def _tell_connection(self, key: ConnectionKey, result: AttemptResult, now: datetime) -> None:
         stored = self.store.connections[key]
         if result.outcome is Outcome.SUCCEEDED:
-            told = replace(stored.marked(ConnectionStatus.ACTIVE, now=now), last_sync_at=now)
+            told = stored if stored.needs_new_tokens else stored.marked(ConnectionStatus.ACTIVE, now=now)
+            told = replace(told, last_sync_at=now, updated_at=now)
+        elif stored.needs_new_tokens:
+            return
         elif result.connection_status is not None and stored.token_version == result.judged_token_version:
             told = stored.marked(result.connection_status, now=now, code=result.error_code, reason=result.error_message)
         else:

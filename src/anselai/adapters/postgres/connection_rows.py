@@ -9,6 +9,8 @@ COLUMNS = (
     " updated_at, last_sync_at, last_error_code, last_error, version, token_version,"
     " refresh_at, refresh_asked_at, refresh_failures, refresh_not_before"
 )
+# Of a row that goes by the alias c: the same as the connection's own `needs_new_tokens`.
+NEEDS_NEW_TOKENS = "(c.status = 'expired' AND (c.refresh_asked_at IS NOT NULL OR c.refresh_not_before IS NOT NULL))"
 WIDTH = COLUMNS.count(",") + 1
 
 

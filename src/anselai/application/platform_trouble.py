@@ -1,0 +1,86 @@
+"""What a platform's answers to different connections have in common, and who may ask it for new tokens meanwhile."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from anselai.domain.connection import ConnectionKey
+from anselai.domain.errors import (
+    AuthFailure,
+    PlatformFailure,
+    RateLimited,
+    RefreshInProgress,
+    RefreshUnanswered,
+    TransientFailure,
+)
+from anselai.domain.ports.clock import Clock
+from anselai.domain.ports.platform_client import PlatformInfo
+from anselai.domain.refreshing import SecondUse
+
+TROUBLED_AFTER = 5  # failures of a platform in a row
+TROUBLE_PAUSE = 30.0  # seconds; then one connection tries whether it is over
+LONGEST_PAUSE = 300.0
+AT_RISK = 10  # connections at once, whose tokens work once: so many may be lost before the first one is known to be
+LOOK_AGAIN = timedelta(milliseconds=100)
+
+
+@dataclass(slots=True, kw_only=True)
+class PlatformTrouble:
+    """A platform that is down, or that limits the whole app, as this process knows it.
+
+    `failures` and `limited` are of the last answers in a row; one rate limit may be that of a user, two are the app's.
+    """
+
+    failures: int = 0
+    limited: ConnectionKey | None = None
+    paused_until: float = 0.0  # of the monotonic clock
+    asking: int = 0
+
+    def note(self, key: ConnectionKey, failure: PlatformFailure, now: float) -> None:
+        """A lost answer may have cost a connection, so already the first one counts as trouble, and each that is risked
+        after it is risked later. One that refuses a grant is an answer.
+        """
+        is_lost = isinstance(failure, RefreshUnanswered)
+        if isinstance(failure, AuthFailure) and not is_lost:
+            self.over()
+            return
+        self.failures = max(self.failures + 1, TROUBLED_AFTER if is_lost else 0)
+        pause = TROUBLE_PAUSE if self.failures >= TROUBLED_AFTER else 0.0
+        if is_lost:
+            pause *= 2.0 ** min(self.failures - TROUBLED_AFTER, 16)
+        before, self.limited = self.limited, None
+        if isinstance(failure, RateLimited):
+            self.limited = key
+            if failure.retry_after is not None and before not in (None, key):
+                pause = failure.retry_after.total_seconds()
+        self.paused_until = max(self.paused_until, now + min(pause, LONGEST_PAUSE))
+
+    def over(self) -> None:
+        """It answers."""
+        self.failures, self.limited = 0, None
+
+    def room(self, at_once: int, busy: int, now: float) -> int:
+        """How many more connections may ask, where otherwise so many do at once: none in a pause, and one after it."""
+        if now < self.paused_until:
+            return 0
+        return (1 if self.failures >= TROUBLED_AFTER else at_once) - busy
+
+    async def wait_for_room(self, info: PlatformInfo, clock: Clock, deadline: float) -> None:
+        """Until one more may ask. Raises TransientFailure where there is trouble, RefreshInProgress at the deadline."""
+        while self.asking >= AT_RISK and info.second_use is SecondUse.REFUSED and self.failures < TROUBLED_AFTER:
+            if clock.monotonic() > deadline:
+                raise RefreshInProgress(info.name)
+            await asyncio.sleep(LOOK_AGAIN.total_seconds())
+        if self.room(self.asking + 1, self.asking, clock.monotonic()) <= 0:
+            raise TransientFailure(f"{info.label} is left in peace for a while, since it does not give new tokens.")
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        """Somebody asks."""
+        self.asking += 1
+        try:
+            yield
+        finally:
+            self.asking -= 1
