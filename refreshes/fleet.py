@@ -88,7 +88,9 @@ class Fleet:
             while time.monotonic() < over and not (self.is_enough() or self.broken):  # noqa: ASYNC110
                 await asyncio.sleep(1)
             if not self.is_enough():
-                self.broken.append(f"no more than {self.contested()} of {self.size.refreshes} refreshes were fought over")
+                self.broken.append(
+                    f"no more than {self.contested()} of {self.size.refreshes} refreshes were fought over"
+                )
             await _end(harm)
             seconds = time.monotonic() - began
             await self.settle(people)
