@@ -172,11 +172,12 @@ async def test_tokens_that_live_for_a_moment_are_not_refreshed_without_end(clock
     flickr = platform(second_use=SecondUse.WORKS)
     async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
         await connect(ansel)
+        clock.advance(HOUR)
         for _ in range(60):
             clock.advance(SECOND)
             flickr.answers["expires_at"] = clock.now() + 2 * SECOND
             await ansel.worker.keeper.tick()
-        assert len(flickr.given) <= 3
+        assert 1 < len(flickr.given) <= 3
         clock.advance(HOUR)
         flickr.answers.clear()
         await ansel.worker.keeper.tick()
