@@ -27,11 +27,6 @@ def flickr() -> Refreshed:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 async def ansel(flickr: Refreshed, clock: FakeClock) -> AsyncIterator[Ansel]:
     async with open_in_memory(plugins=[flickr], clock=clock) as opened:
         await connect(opened)

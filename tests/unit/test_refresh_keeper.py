@@ -35,11 +35,6 @@ def smugmug() -> Refreshed:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 async def ansel(flickr: Refreshed, smugmug: Refreshed, clock: FakeClock) -> AsyncIterator[Ansel]:
     async with open_in_memory(plugins=[flickr, smugmug], clock=clock) as opened:
         yield opened
