@@ -1,4 +1,4 @@
-"""What every Studios, ApiKeys and AuditLog has to do."""
+"""What every Studios, ApiKeys, AuditLog and EndedSessions has to do."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -248,3 +248,29 @@ class AuditLogContract:
         assert row.detail == "a\ufffdb"
         with pytest.raises(InvalidInput):
             await stores.audit_log.query(broken, 10)
+
+
+class EndedSessionsContract:
+    async def test_a_session_that_was_ended_is_and_no_other(self, stores: Stores) -> None:
+        until = await stores.now() + HOUR
+        await stores.ended_sessions.end("one", until)
+        assert await stores.ended_sessions.is_ended("one")
+        assert not await stores.ended_sessions.is_ended("another")
+
+    async def test_to_end_it_again_changes_nothing(self, stores: Stores) -> None:
+        until = await stores.now() + HOUR
+        for _ in range(2):
+            await stores.ended_sessions.end("one", until)
+        stores.pass_time(HOUR - MINUTE)
+        await stores.ended_sessions.end("one", await stores.now() - SECOND)
+        await stores.ended_sessions.end("another", await stores.now() + HOUR)
+        assert await stores.ended_sessions.is_ended("one")
+
+    async def test_it_is_forgotten_once_its_cookie_is_good_no_longer_and_not_before(self, stores: Stores) -> None:
+        now = await stores.now()
+        await stores.ended_sessions.end("first", now + HOUR)
+        await stores.ended_sessions.end("later", now + 2 * HOUR)
+        stores.pass_time(HOUR)
+        await stores.ended_sessions.end("another", await stores.now() + HOUR)
+        found = [await stores.ended_sessions.is_ended(each) for each in ("first", "later", "another")]
+        assert found == [False, True, True]

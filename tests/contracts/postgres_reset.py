@@ -17,6 +17,7 @@ AGEING = (
     "sync_requests",
     "sync_workers",
     "api_keys",
+    "ended_sessions",
     "sealing_keys",
 )
 

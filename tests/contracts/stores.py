@@ -10,6 +10,7 @@ from anselai.domain.frequency import Frequency
 from anselai.domain.ports.api_keys import ApiKeys
 from anselai.domain.ports.audit_log import AuditLog
 from anselai.domain.ports.connections import Connections
+from anselai.domain.ports.ended_sessions import EndedSessions
 from anselai.domain.ports.health import StoreHealth
 from anselai.domain.ports.jobs import SyncJobs
 from anselai.domain.ports.records import Records
@@ -54,6 +55,7 @@ class Stores:
     studios: Studios
     api_keys: ApiKeys
     audit_log: AuditLog
+    ended_sessions: EndedSessions
     pass_time: Callable[[timedelta], None]
 
     async def now(self) -> datetime:

@@ -5,6 +5,7 @@ import pytest
 from anselai.adapters.memory.api_keys import MemoryApiKeys
 from anselai.adapters.memory.audit_log import MemoryAuditLog
 from anselai.adapters.memory.connections import MemoryConnections
+from anselai.adapters.memory.ended_sessions import MemoryEndedSessions
 from anselai.adapters.memory.health import MemoryHealth
 from anselai.adapters.memory.jobs import MemorySyncJobs
 from anselai.adapters.memory.records import MemoryRecords
@@ -14,7 +15,7 @@ from anselai.adapters.memory.store import MemoryStore
 from anselai.adapters.memory.studios import MemoryStudios
 from anselai.adapters.memory.sync_log import MemorySyncLog
 from anselai.adapters.memory.workers import MemoryWorkers
-from tests.contracts.access_contract import ApiKeysContract, AuditLogContract, StudiosContract
+from tests.contracts.access_contract import ApiKeysContract, AuditLogContract, EndedSessionsContract, StudiosContract
 from tests.contracts.cancelling_contract import CancellingContract
 from tests.contracts.claim_limits_contract import ClaimLimitsContract
 from tests.contracts.connections_contract import (
@@ -61,6 +62,7 @@ def stores() -> Stores:
         studios=MemoryStudios(store=store),
         api_keys=MemoryApiKeys(store=store),
         audit_log=MemoryAuditLog(store=store),
+        ended_sessions=MemoryEndedSessions(store=store),
         pass_time=clock.advance,
     )
 
@@ -119,7 +121,7 @@ class TestMemoryWorkersAndHealth(WorkersContract, HealthContract):
     pass
 
 
-class TestMemoryAccess(StudiosContract, ApiKeysContract, AuditLogContract):
+class TestMemoryAccess(StudiosContract, ApiKeysContract, AuditLogContract, EndedSessionsContract):
     pass
 
 

@@ -8,6 +8,7 @@ from anselai.adapters.postgres.api_keys import PostgresApiKeys
 from anselai.adapters.postgres.audit_log import PostgresAuditLog
 from anselai.adapters.postgres.connections import PostgresConnections
 from anselai.adapters.postgres.database import Database
+from anselai.adapters.postgres.ended_sessions import PostgresEndedSessions
 from anselai.adapters.postgres.health import PostgresHealth
 from anselai.adapters.postgres.jobs import PostgresSyncJobs
 from anselai.adapters.postgres.records import PostgresRecords
@@ -17,7 +18,7 @@ from anselai.adapters.postgres.studios import PostgresStudios
 from anselai.adapters.postgres.sync_log import PostgresSyncLog
 from anselai.adapters.postgres.workers import PostgresWorkers
 from anselai.domain.secret import Secret
-from tests.contracts.access_contract import ApiKeysContract, AuditLogContract, StudiosContract
+from tests.contracts.access_contract import ApiKeysContract, AuditLogContract, EndedSessionsContract, StudiosContract
 from tests.contracts.cancelling_contract import CancellingContract
 from tests.contracts.claim_limits_contract import ClaimLimitsContract
 from tests.contracts.connections_contract import (
@@ -73,6 +74,7 @@ async def stores(shared_database: SharedDatabase) -> AsyncIterator[Stores]:
             studios=PostgresStudios(database=database),
             api_keys=PostgresApiKeys(database=database),
             audit_log=PostgresAuditLog(database=database),
+            ended_sessions=PostgresEndedSessions(database=database),
             pass_time=shared_database.pass_time,
         )
 
@@ -131,7 +133,7 @@ class TestPostgresWorkersAndHealth(WorkersContract, HealthContract):
     pass
 
 
-class TestPostgresAccess(StudiosContract, ApiKeysContract, AuditLogContract):
+class TestPostgresAccess(StudiosContract, ApiKeysContract, AuditLogContract, EndedSessionsContract):
     pass
 
 

@@ -106,6 +106,24 @@ def test_a_session_outlives_a_restart_and_the_old_link_does_not(home: Home) -> N
     assert serve.printed.count(code) == 1, "on the start screen and in no line of the log"
 
 
+def test_a_session_that_was_signed_out_does_not_come_back_with_a_restart(external: Home) -> None:
+    with external.started("serve") as serve:
+        link = link_of(serve.ready())
+        with browser(serve) as photographer:
+            follow(photographer, link)
+            cookies = dict(photographer.cookies)
+            found = FORM_TOKEN.search(photographer.get("/sync").text)
+            assert found is not None
+            assert photographer.post("/sign-out", data={"formToken": found[1]}).status_code == 303
+        assert serve.stop() == 0
+    with external.started("serve", ANSELAI_PORT=str(httpx.URL(serve.address).port)) as again:
+        again.ready()
+        with browser(again) as thief:
+            thief.cookies.update(cookies)
+            assert thief.get("/").status_code == 303
+        assert again.stop() == 0
+
+
 def test_the_first_start_in_a_terminal_shows_a_key_and_no_later_one_does(empty_home: Home) -> None:
     with watched(empty_home, "serve", **WITHOUT_KEY) as printed:
         found = re.search(r"API key +(ansel_\S+)  \(shown this once: keep it\)", "".join(printed))

@@ -84,6 +84,7 @@ SHOWN_ALL = {
 
 # What touches no table with a studio in it, and so is shown the rows of none.
 OF_NO_STUDIO = {
+    *("ended_sessions.end", "ended_sessions.is_ended"),
     *("health.ping", "health.check_schema", "workers.beat", "workers.leave", "workers.alive"),
     *("sealed_tokens.count_seals", "sealed_tokens.uses", "sealed_tokens.living_rings"),
 }

@@ -12,6 +12,7 @@ from anselai.application.sealing_keys import SealingKeys
 from anselai.application.sync_scheduler import SyncScheduler
 from anselai.application.sync_worker import SyncWorker
 from anselai.domain.ports.clock import Clock
+from anselai.domain.ports.ended_sessions import EndedSessions
 from anselai.domain.ports.health import StoreHealth
 from anselai.domain.ports.signer import Signer
 from anselai.domain.ports.sync_log import SyncLog
@@ -31,6 +32,7 @@ class Ansel:
     keys: SealingKeys
     rotation: KeyRotation
     signer: Signer
+    ended_sessions: EndedSessions
     sync_log: SyncLog
     health: StoreHealth
     clock: Clock

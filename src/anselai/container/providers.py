@@ -14,6 +14,7 @@ from anselai.adapters.crypto.keyring import derive_ring
 from anselai.adapters.memory.api_keys import MemoryApiKeys
 from anselai.adapters.memory.audit_log import MemoryAuditLog
 from anselai.adapters.memory.connections import MemoryConnections
+from anselai.adapters.memory.ended_sessions import MemoryEndedSessions
 from anselai.adapters.memory.health import MemoryHealth
 from anselai.adapters.memory.jobs import MemorySyncJobs
 from anselai.adapters.memory.records import MemoryRecords
@@ -28,6 +29,7 @@ from anselai.adapters.postgres.api_keys import PostgresApiKeys
 from anselai.adapters.postgres.audit_log import PostgresAuditLog
 from anselai.adapters.postgres.connections import PostgresConnections
 from anselai.adapters.postgres.database import Database
+from anselai.adapters.postgres.ended_sessions import PostgresEndedSessions
 from anselai.adapters.postgres.health import PostgresHealth
 from anselai.adapters.postgres.jobs import PostgresSyncJobs
 from anselai.adapters.postgres.records import PostgresRecords
@@ -80,6 +82,7 @@ class MemoryStores(DeclarativeContainer):
     studios = Singleton(MemoryStudios, store=store)
     api_keys = Singleton(MemoryApiKeys, store=store)
     audit_log = Singleton(MemoryAuditLog, store=store)
+    ended_sessions = Singleton(MemoryEndedSessions, store=store)
 
 
 class PostgresStores(DeclarativeContainer):
@@ -101,6 +104,7 @@ class PostgresStores(DeclarativeContainer):
     studios = Singleton(PostgresStudios, database=database)
     api_keys = Singleton(PostgresApiKeys, database=database)
     audit_log = Singleton(PostgresAuditLog, database=database)
+    ended_sessions = Singleton(PostgresEndedSessions, database=database)
 
 
 class Container(DeclarativeContainer):
@@ -223,6 +227,7 @@ class Container(DeclarativeContainer):
         keys=keys,
         rotation=rotation,
         signer=signer,
+        ended_sessions=stores.ended_sessions,
         sync_log=stores.sync_log,
         health=stores.health,
         clock=clock,

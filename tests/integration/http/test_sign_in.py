@@ -3,18 +3,22 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, cast
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
+from anselai.adapters.memory.ended_sessions import MemoryEndedSessions
 from anselai.application.ansel import Ansel
+from anselai.application.authentication import KNOWN_FOR
+from anselai.domain.errors import StoreUnavailable
 from anselai.domain.secret import Secret
 from anselai.entrypoints.http.app import build_app
 from anselai.entrypoints.http.one_time_code import GOOD_FOR, OneTimeCode
 from anselai.entrypoints.http.session import LASTS, UNUSED_FOR
 from tests.fakes import FakeClock
-from tests.integration.http.asking import BEARER, KEY, ask, form_token, sign_in
+from tests.integration.http.asking import BEARER, KEY, Failing, ask, form_token, sign_in
 from tests.integration.http.reading_html import Page, look, submit
 
 ADDRESS = "http://127.0.0.1:3200"
@@ -196,6 +200,62 @@ async def test_signing_in_begins_a_new_session_and_signing_out_ends_it(
     async with another(app) as thief:
         thief.cookies.set("anselai-3200", during)
         assert (await thief.get("/sync")).status_code == 303
+
+
+async def sees_pages(app: Starlette, cookie: str) -> bool:
+    """Whether somebody does who kept a copy of the cookie."""
+    headers = [HOST, (b"cookie", f"anselai-3200={cookie}".encode())]
+    return (await ask(app, "GET", "/sync", headers=headers, known=False)).status == 200
+
+
+async def test_a_session_that_was_signed_out_is_good_for_nothing_in_another_process_either(
+    stranger: httpx.AsyncClient, ansel: Ansel, clock: FakeClock
+) -> None:
+    used_there, unused_there = build_app(ansel), build_app(ansel)
+    await by_key(stranger, KEY.reveal())
+    kept = stranger.cookies["anselai-3200"]
+    assert await sees_pages(used_there, kept)
+    await submit(stranger, await look(stranger, "/sync"), "/sign-out")
+    assert not await sees_pages(unused_there, kept)
+    clock.advance(timedelta(seconds=KNOWN_FOR))
+    assert not await sees_pages(used_there, kept)
+
+
+async def test_signing_in_again_ends_the_session_before(
+    stranger: httpx.AsyncClient, ansel: Ansel, app: Starlette
+) -> None:
+    view, text = await ansel.access.create_key("soon gone")
+    await by_key(stranger, text.reveal())
+    kept = stranger.cookies["anselai-3200"]
+    token = form_token((await stranger.get("/sync")).text)
+    await stranger.post("/sign-in", data={"formToken": token, "apiKey": KEY.reveal()})
+    assert await sees_pages(app, stranger.cookies["anselai-3200"])
+    assert not await sees_pages(app, kept)
+    assert (await ansel.access.authenticate(text)).key_id == view.id, "the key itself is as good as before"
+
+
+async def test_nobody_is_told_to_be_signed_out_while_the_database_is_away(
+    stranger: httpx.AsyncClient, ansel: Ansel
+) -> None:
+    away = cast("Any", Failing(StoreUnavailable()))
+    await by_key(stranger, KEY.reveal())
+    kept = stranger.cookies["anselai-3200"]
+    token = form_token((await stranger.get("/sync")).text)
+
+    class EndsNothing(MemoryEndedSessions):
+        end = away.end
+
+    memory = cast("MemoryEndedSessions", ansel.ended_sessions)
+    async with another(build_app(replace(ansel, ended_sessions=EndsNothing(store=memory.store)))) as browser:
+        browser.cookies.set("anselai-3200", kept)
+        refused = await browser.post("/sign-out", data={"formToken": token})
+        assert (refused.status_code, "set-cookie" in refused.headers) == (503, False)
+        assert (await browser.get("/sync")).status_code == 200
+    assert [each.action for each in (await ansel.access.audit()).entries] == ["signed.in"]
+    without = build_app(replace(ansel, ended_sessions=away))
+    cookie = (b"cookie", f"anselai-3200={kept}".encode())
+    assert (await ask(without, "GET", "/sync", headers=[HOST, cookie], known=False)).status == 503
+    assert (await ask(without, "GET", "/sign-in", headers=[HOST], known=False)).status == 200, "nothing to ask for yet"
 
 
 async def test_a_session_ends_when_it_is_not_used_and_lasts_when_it_is(

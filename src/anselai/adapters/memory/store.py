@@ -42,6 +42,7 @@ class MemoryStore:
     studios: dict[str, Studio] = field(default_factory=dict)
     api_keys: dict[UUID, ApiKey] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
+    ended_sessions: dict[str, datetime] = field(default_factory=dict)  # with when they would have ended anyway
     connections: dict[ConnectionKey, PlatformConnection] = field(default_factory=dict)
     refresh_rights: dict[ConnectionKey, RefreshRight] = field(default_factory=dict)
     refresh_askers: dict[ConnectionKey, UUID] = field(default_factory=dict)  # whose question is open

@@ -24,6 +24,7 @@ RIGHTS: Final[Mapping[str, str]] = {
     "sealing_keys": "SELECT, INSERT, UPDATE (seals, last_used_at)",
     "api_keys": "SELECT, INSERT, DELETE, UPDATE (last_used_at, revoked_at)",
     "audit_log": _KEPT,
+    "ended_sessions": "SELECT, INSERT, DELETE",
     "metrics": _CHANGED,
     "content": _CHANGED,
     "content_metrics": _CHANGED,

@@ -51,3 +51,12 @@ audit_log = Table(
     CheckConstraint("length(detail) <= 1000", name="detail"),
 )
 Index("ix_audit_log_studio_id", audit_log.c.studio, audit_log.c.id.desc())
+
+# Sessions are signed cookies; only those that ended before their time are kept, until they would have ended anyway.
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("ends_at", INSTANT, nullable=False),
+)
+Index("ix_ended_sessions_ends_at", ended_sessions.c.ends_at)

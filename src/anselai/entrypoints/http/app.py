@@ -50,6 +50,6 @@ def build_app(
             health=ansel.health, workers=ansel.scheduler.workers, scheduler_runs_here=scheduler_runs_here
         ).routes(),
         *MonitoringCalls(monitoring=ansel.monitoring).routes(),
-        *dashboard.routes(entry.sign_ins),
+        *dashboard.routes(entry),
     ]
     return build_gated_app(ansel, routes, render_failure, entry)

@@ -92,10 +92,11 @@ class Entry:
         if not self.doors.auth:
             caller.session, caller.principal = _OFF, OFF
             return None
-        caller.session = self.cookies.read(head, is_tls=caller.remote.is_tls)
-        if caller.session is not None:
+        session = self.cookies.read(head, is_tls=caller.remote.is_tls)
+        if session is not None and not await self.signed_in.is_ended(session):
+            caller.session = session
             try:
-                caller.principal = await self.signed_in.principal(caller.session.who)
+                caller.principal = await self.signed_in.principal(session)
             except Unauthenticated:
                 caller.principal = None
         if area is Area.OPEN:

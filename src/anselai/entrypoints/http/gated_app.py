@@ -63,7 +63,7 @@ def build_entry(
         hosts=HostCheck(allowed=doors.hosts),
         origins=OriginCheck(cors=Cors(origins=doors.cors_origins)),
         cookies=cookies or SessionCookies(signer=ansel.signer, clock=ansel.clock),
-        signed_in=SignedIn(access=ansel.access, signer=ansel.signer),
+        signed_in=SignedIn(access=ansel.access, signer=ansel.signer, ended=ansel.ended_sessions, clock=ansel.clock),
         wrong_keys=WrongKeys(
             access=ansel.access,
             clock=ansel.clock,

@@ -1,10 +1,9 @@
 """A browser's session: a cookie that says who signed in, signed so that it cannot be made up."""
 
 import secrets
-from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from anselai.domain.ports.clock import Clock
@@ -16,7 +15,6 @@ LASTS: Final = timedelta(days=30)
 SEEN_EVERY: Final = timedelta(hours=1)  # so often a session in use gets a new cookie, which says so
 NOBODY: Final = ""
 
-_MOST_ENDED: Final = 10_000
 _SESSION, _FORM = "session", "form"  # what is signed
 
 
@@ -33,6 +31,11 @@ class Session:
     def text(self) -> str:
         return f"1.{self.id}.{self.who}.{self.began_at}.{self.seen_at}"
 
+    @property
+    def ends_at(self) -> datetime:
+        """When it ends however much it is used."""
+        return datetime.fromtimestamp(self.began_at, UTC) + LASTS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCookies:
@@ -40,7 +43,6 @@ class SessionCookies:
 
     signer: Signer
     clock: Clock
-    ended: OrderedDict[str, None] = field(default_factory=OrderedDict, init=False, repr=False)
 
     def begin(self, who: str = NOBODY) -> Session:
         """Signing in begins a new one: an id that was known before is worth nothing after."""
@@ -61,12 +63,6 @@ class SessionCookies:
     def erase(self, head: Head, *, is_tls: bool) -> bytes:
         return _set_cookie(_name(head, is_tls=is_tls), "", 0, is_tls=is_tls)
 
-    def end(self, session: Session) -> None:
-        """Its cookie is good no more, for whoever may have kept a copy: in this process, and until it stops."""
-        self.ended[session.id] = None
-        if len(self.ended) > _MOST_ENDED:
-            self.ended.popitem(last=False)
-
     def seen(self, session: Session) -> Session | None:
         """The session as seen now, where it is time to say so."""
         now = self._now()
@@ -86,7 +82,7 @@ class SessionCookies:
         session = Session(id=session_id, who=who, began_at=int(began_at), seen_at=int(seen_at))
         now = self._now()
         fresh = now - session.seen_at < UNUSED_FOR.total_seconds() and now - session.began_at < LASTS.total_seconds()
-        return session if fresh and session.id not in self.ended else None
+        return session if fresh else None
 
     def _now(self) -> int:
         return int(self.clock.now().timestamp())

@@ -9,7 +9,6 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from anselai.application.ansel import Ansel
-from anselai.entrypoints.http.buckets import Buckets
 from anselai.entrypoints.http.dashboard.assets import Assets
 from anselai.entrypoints.http.dashboard.connection_pages import ConnectionPages
 from anselai.entrypoints.http.dashboard.overview_page import OverviewPage
@@ -17,10 +16,10 @@ from anselai.entrypoints.http.dashboard.page import FormCheck
 from anselai.entrypoints.http.dashboard.rendering import Pages
 from anselai.entrypoints.http.dashboard.sign_in_pages import SignInPages, WayToSignIn
 from anselai.entrypoints.http.dashboard.sync_pages import SyncPages
+from anselai.entrypoints.http.entry import Entry
 from anselai.entrypoints.http.errors import Failure
 from anselai.entrypoints.http.one_time_code import OneTimeCode
 from anselai.entrypoints.http.session import SessionCookies
-from anselai.entrypoints.http.signed_in import SignedIn
 
 _TITLES = {
     401: "Sign in first",
@@ -52,15 +51,13 @@ class Dashboard:
     def lead_to_sign_in(self) -> WayToSignIn:
         return WayToSignIn(pages=self.pages)
 
-    def routes(self, sign_ins: Buckets) -> list[Route]:
-        """`sign_ins` counts attempts, which are given back when they succeed."""
+    def routes(self, entry: Entry) -> list[Route]:
         ansel, pages, forms = self.ansel, self.pages, FormCheck(cookies=self.cookies)
         sign_in = SignInPages(
             code=self.code,
             cookies=self.cookies,
-            signed_in=SignedIn(access=ansel.access, signer=ansel.signer),
+            entry=entry,
             audit=ansel.connections.audit,
-            attempts=sign_ins,
             pages=pages,
             forms=forms,
         )

@@ -15,15 +15,14 @@ from anselai.domain.access import Principal
 from anselai.domain.audit import Actor, AuditAction
 from anselai.domain.errors import Unauthenticated
 from anselai.domain.secret import Secret
-from anselai.entrypoints.http.buckets import Buckets
 from anselai.entrypoints.http.caller import Caller, caller_in
 from anselai.entrypoints.http.dashboard.page import FormCheck, form_in
 from anselai.entrypoints.http.dashboard.rendering import Pages
-from anselai.entrypoints.http.entry import SIGN_OUT
+from anselai.entrypoints.http.entry import SIGN_OUT, Entry
 from anselai.entrypoints.http.head import Head, read_head
 from anselai.entrypoints.http.one_time_code import OneTimeCode
 from anselai.entrypoints.http.session import SessionCookies
-from anselai.entrypoints.http.signed_in import LINK, SignedIn
+from anselai.entrypoints.http.signed_in import LINK
 
 _LONGEST_NEXT: Final = 2000
 # A path of ours: one slash, since two begin another host's name, and no backslash, which browsers take for a slash.
@@ -40,9 +39,8 @@ _NO_CODE: Final = (
 class SignInPages:
     code: OneTimeCode
     cookies: SessionCookies
-    signed_in: SignedIn
+    entry: Entry
     audit: Audit
-    attempts: Buckets
     pages: Pages
     forms: FormCheck
 
@@ -64,7 +62,7 @@ class SignInPages:
         form = form_in(request)
         after = _ours(form.get("next", ""))
         try:
-            principal = await self.signed_in.access.authenticate(Secret(form.get("apiKey", "")))
+            principal = await self.entry.signed_in.access.authenticate(Secret(form.get("apiKey", "")))
         except Unauthenticated:
             return self._form(request, after, wrong=_NO_KEY)
         return await self._let_in(request, principal, after)
@@ -82,17 +80,17 @@ class SignInPages:
     async def sign_out(self, request: Request) -> Response:
         caller = caller_in(request)
         if caller.session is not None and caller.principal is not None:
-            self.cookies.end(caller.session)
+            await self.entry.signed_in.end(caller.session)
             caller.cookie = self.cookies.erase(read_head(request.scope), is_tls=caller.remote.is_tls)
             await self.audit.record(caller.principal.studio, AuditAction.SIGNED_OUT)
         return RedirectResponse("/sign-in?done=out", status_code=303)
 
     async def _let_in(self, request: Request, principal: Principal, after: str) -> Response:
         caller = caller_in(request)
-        self.attempts.put_back(caller.remote.neighbourhood)
+        self.entry.sign_ins.put_back(caller.remote.neighbourhood)
         if caller.session is not None:
-            self.cookies.end(caller.session)
-        self._give(request, caller, self.signed_in.by(principal))
+            await self.entry.signed_in.end(caller.session)
+        self._give(request, caller, self.entry.signed_in.by(principal))
         with acting_as(Actor(name=principal.actor, address=caller.remote.address, request_id=acting().request_id)):
             await self.audit.record(principal.studio, AuditAction.SIGNED_IN)
         return RedirectResponse(after, status_code=303)
