@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from starlette.applications import Starlette
+from starlette.types import Message
 
 from anselai.application.ansel import Ansel
 from anselai.entrypoints.http.app import build_app
@@ -152,6 +153,49 @@ async def test_so_many_requests_are_answered_at_once_and_the_next_one_comes_back
     may_go_on.set()
     assert [each.status for each in await asyncio.gather(*under_way)] == [200, 200, 200]
     assert (await ask(app, "GET", "/api/connections")).status == 200
+
+
+async def test_one_key_leaves_room_for_the_others_whatever_it_keeps_waiting(ansel: Ansel) -> None:
+    _, text = await ansel.access.create_key("other")
+    other = [HOST, (b"authorization", f"Bearer {text.reveal()}".encode())]
+    app = limited(ansel, requests_at_once=4, requests_at_once_of_one=2)
+    never = asyncio.Event()
+
+    async def drip() -> None:
+        """Sends a head with the key, and never the body."""
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "scheme": "http",
+            "path": "/api/connections",
+            "query_string": b"",
+            "headers": [*JSON, BEARER, (b"content-length", b"20")],
+            "client": ("10.0.0.1", 50000),
+        }
+
+        async def receive() -> Message:
+            await never.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            raise AssertionError(message)
+
+        await app(scope, receive, send)
+
+    dripping = [asyncio.create_task(drip()) for _ in range(2)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert refused(await ask(app, "GET", "/api/connections")) == (429, "TOO_MANY_AT_ONCE", "1")
+    assert (await ask(app, "GET", "/api/connections", headers=other)).status == 200
+    assert (await ask(app, "GET", "/sign-in", headers=[HOST], known=False)).status == 200
+    never.set()
+    await asyncio.gather(*dripping)
+    assert (await ask(app, "GET", "/api/connections")).status == 200
+
+
+async def test_nor_does_one_address_without_a_key_take_every_place(ansel: Ansel) -> None:
+    app = limited(ansel, requests_at_once=4, requests_at_once_of_one=0)
+    assert (await ask(app, "GET", "/sign-in", headers=[HOST], known=False)).status == 429
 
 
 async def test_attempts_to_sign_in_are_counted_by_address(ansel: Ansel, clock: FakeClock) -> None:

@@ -1,5 +1,6 @@
 """Who asks, as far as it is known: found at the gate, and read by whoever answers."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -21,6 +22,11 @@ class Caller:
     principal: Principal | None = None
     session: Session | None = None
     cookie: bytes | None = None
+
+    @property
+    def whose(self) -> Hashable:
+        """To whom a request is charged: a key with the sessions that it began, or else the neighbourhood."""
+        return self.remote.neighbourhood if self.principal is None else self.principal
 
 
 def set_caller(scope: Scope, caller: Caller) -> None:

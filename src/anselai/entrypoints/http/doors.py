@@ -13,11 +13,12 @@ _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  where one liste
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Requests at once; and at once and for each second: requests of one key, and wrong keys and attempts to sign in
-    from one address.
+    """Requests at once, of all and of one key or address; and at once and for each second: requests of one key, and
+    wrong keys and attempts to sign in from one address.
     """
 
     requests_at_once: int = 256
+    requests_at_once_of_one: int = 64
     requests_of_a_key: int = 500
     requests_of_a_key_per_second: float = 50.0
     wrong_keys: int = 500

@@ -109,7 +109,7 @@ class Entry:
         return None
 
     def _check_rights(self, scope: AsgiScope, principal: Principal, area: Area) -> None:
-        wait = self.requests.take((principal.studio, principal.actor), self.clock.monotonic())
+        wait = self.requests.take(principal, self.clock.monotonic())
         if wait:
             raise too_many("RATE_LIMITED", "This key asks more often than it may. Wait, then try again.", wait)
         if area is Area.FIGURES and principal.studio != DEFAULT_STUDIO:

@@ -31,7 +31,7 @@ from anselai.entrypoints.http.wrong_keys import WrongKeys
 
 def build_gated_app(ansel: Ansel, routes: Sequence[Route], render_failure: RenderFailure, entry: Entry) -> Starlette:
     """`app.state.api_errors` keeps errors of the API; the lifespan writes the last of them."""
-    api_errors = ApiErrorLog(sync_log=ansel.sync_log)
+    api_errors, limits = ApiErrorLog(sync_log=ansel.sync_log), entry.doors.limits
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -41,7 +41,7 @@ def build_gated_app(ansel: Ansel, routes: Sequence[Route], render_failure: Rende
     gate = Middleware(
         Gate,
         proxies=TrustedProxies(networks=entry.doors.proxies),
-        crowd=Crowd(most=entry.doors.limits.requests_at_once),
+        crowd=Crowd(most=limits.requests_at_once, most_of_one=limits.requests_at_once_of_one),
         entry=entry,
         report=ErrorReport(api_errors=api_errors, telemetry=ansel.monitoring.telemetry),
         render_failure=render_failure,

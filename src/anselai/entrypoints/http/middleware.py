@@ -59,10 +59,12 @@ class Gate:
             await send(message)
 
         try:
-            with nullcontext() if area_of(scope["path"]) is Area.PROBE else self.crowd:
+            is_probe = area_of(scope["path"]) is Area.PROBE
+            with nullcontext() if is_probe else self.crowd.place():
                 answer = await self.entry.admit(scope, head, caller)
                 name = _NOBODY if caller.principal is None else caller.principal.actor
-                with acting_as(Actor(name=name, address=caller.remote.address, request_id=request_id.decode())):
+                actor = Actor(name=name, address=caller.remote.address, request_id=request_id.decode())
+                with nullcontext() if is_probe else self.crowd.share(caller.whose), acting_as(actor):
                     await (self.app if answer is None else answer)(scope, receive, send_marked)
         except ClientDisconnect:
             return
