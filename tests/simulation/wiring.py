@@ -8,6 +8,7 @@ from dependency_injector.providers import Dependency, Object
 from anselai.adapters.memory.api_keys import MemoryApiKeys
 from anselai.adapters.memory.audit_log import MemoryAuditLog
 from anselai.adapters.memory.connections import MemoryConnections
+from anselai.adapters.memory.ended_sessions import MemoryEndedSessions
 from anselai.adapters.memory.health import MemoryHealth
 from anselai.adapters.memory.jobs import MemorySyncJobs
 from anselai.adapters.memory.records import MemoryRecords
@@ -45,6 +46,7 @@ class StorePorts(DeclarativeContainer):
     studios: Any = Dependency()
     api_keys: Any = Dependency()
     audit_log: Any = Dependency()
+    ended_sessions: Any = Dependency()
 
 
 def ansel_in(process: Process, platforms: InstalledPlatforms, limits: WorkerLimits) -> Ansel:
@@ -66,6 +68,7 @@ def ansel_in(process: Process, platforms: InstalledPlatforms, limits: WorkerLimi
         studios=Object(Port(process, MemoryStudios(store=store))),
         api_keys=Object(Port(process, MemoryApiKeys(store=store))),
         audit_log=Object(Port(process, MemoryAuditLog(store=store))),
+        ended_sessions=Object(Port(process, MemoryEndedSessions(store=store))),
     )
     container = Container(
         stores=stores,

@@ -171,6 +171,16 @@ async def test_every_change_is_written_down_and_no_look_is(ansel: Ansel) -> None
     assert "canary" not in repr(changes)
 
 
+async def test_what_is_set_as_it_is_already_is_neither_changed_nor_written_down(ansel: Ansel) -> None:
+    await ansel.connections.save_connection("google", access_token="t")
+    for _ in range(3):
+        view = await ansel.scheduler.schedule_sync("google", "daily", cron="0  4 * * *", timezone="UTC", enabled=True)
+        assert view.cron == "0 4 * * *"
+    assert [action for action, _, _ in await written(ansel)] == ["connection.saved", "schedule.changed"]
+    [kept] = [each for each in await ansel.scheduler.schedules.list("default") if each.frequency == "daily"]
+    assert kept.version == 2
+
+
 async def test_what_was_refused_is_not_written_down(ansel: Ansel) -> None:
     with pytest.raises(ConnectionNotFound):
         await ansel.connections.remove_connection("google")

@@ -71,14 +71,14 @@ class SyncScheduler:
         """Change the given parts of a schedule; `enabled=False` pauses it. Without parts it is switched on as it is.
 
         Switching it on, also again, forgets its failures in a row. Slots that were due before the change are accounted
-        for first. Raises ConnectionNotFound, ConnectionChanged,
-        InvalidInput.
+        for first. What is as it was already is written neither again nor down. Raises ConnectionNotFound,
+        ConnectionChanged, InvalidInput.
         """
         await self._check_known(platform, studio)
         key, rhythm = ConnectionKey(studio, platform), _frequency(frequency)
         await self.schedules.get(key, rhythm)
 
-        async def change(now: datetime) -> SyncSchedule:
+        async def change(now: datetime) -> tuple[SyncSchedule, bool]:
             stored = await self.schedules.get(key, rhythm)
             asked_on = enabled if enabled is not None else ((cron, timezone, catch_up) == (None,) * 3 or None)
             switched_on = stored.enabled if asked_on is None else asked_on
@@ -95,13 +95,14 @@ class SyncScheduler:
                 self.timetable.check(changed.cron, changed.timezone)
                 next_slot_at = self.timetable.next_after(rhythm, changed.cron, changed.timezone, now)
                 changed = replace(changed, next_slot_at=next_slot_at)
-            return await self.schedules.save(changed)
+            return (stored, False) if changed == stored else (await self.schedules.save(changed), True)
 
         give_up = cron is not None or timezone is not None
-        saved = await self.planner.after_settling(key, (rhythm,), change, give_up=give_up)
-        state = f"{saved.cron} in {saved.timezone}, {'on' if saved.enabled else 'off'}, catch-up {saved.catch_up}"
-        await self.audit.record(studio, AuditAction.SCHEDULE_CHANGED, f"{platform}/{rhythm}", state)
-        return ScheduleView.of(saved)
+        kept, is_new = await self.planner.after_settling(key, (rhythm,), change, give_up=give_up)
+        if is_new:
+            state = f"{kept.cron} in {kept.timezone}, {'on' if kept.enabled else 'off'}, catch-up {kept.catch_up}"
+            await self.audit.record(studio, AuditAction.SCHEDULE_CHANGED, f"{platform}/{rhythm}", state)
+        return ScheduleView.of(kept)
 
     async def pause(
         self, platform: str, frequency: Frequency | str | None = None, *, studio: str = DEFAULT_STUDIO

@@ -121,7 +121,7 @@ async def test_a_key_that_opened_from_an_address_is_not_locked_out_by_another_pr
 
 
 async def test_pages_count_as_the_key_that_signed_in_and_tell_it_as_a_page(ansel: Ansel) -> None:
-    app = limited(ansel, requests_of_a_key=2)
+    app = limited(ansel, requests_of_a_key=3)  # one of them to sign in
     assert (await ask(app, "GET", "/sync")).status == 200
     assert (await ask(app, "GET", "/api/connections")).status == 200
     reply = await ask(app, "GET", "/sync")
@@ -215,6 +215,19 @@ async def test_an_attempt_that_succeeds_does_not_count(ansel: Ansel) -> None:
     app = limited(ansel, sign_ins=2)
     for _ in range(10):
         assert (await attempt(app, KEY.reveal())).status == 303
+
+
+async def test_but_it_counts_as_a_request_of_its_key_since_it_is_written_down_for_ever(
+    ansel: Ansel, clock: FakeClock
+) -> None:
+    app = limited(ansel, requests_of_a_key=3, requests_of_a_key_per_second=0.5)
+    _, text = await ansel.access.create_key("reader", scopes=["read"])
+    assert [(await attempt(app, text.reveal())).status for _ in range(5)] == [303, 303, 303, 429, 429]
+    reply = await attempt(app, text.reveal())
+    assert ("RATE_LIMITED" in reply.body.decode(), reply.headers["retry-after"]) == (True, "2")
+    signed_in = [each for each in (await ansel.access.audit()).entries if each.action == "signed.in"]
+    assert len(signed_in) == 3
+    assert (await attempt(app, KEY.reveal())).status == 303, "and nobody else there is kept from signing in"
 
 
 async def test_whoever_has_one_address_of_ipv6_has_a_whole_network_of_them(ansel: Ansel) -> None:

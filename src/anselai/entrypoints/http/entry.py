@@ -108,10 +108,14 @@ class Entry:
         self._keep_session(head, caller)
         return None
 
-    def _check_rights(self, scope: AsgiScope, principal: Principal, area: Area) -> None:
+    def count_request(self, principal: Principal) -> None:
+        """Raises RequestRefused."""
         wait = self.requests.take(principal, self.clock.monotonic())
         if wait:
             raise too_many("RATE_LIMITED", "This key asks more often than it may. Wait, then try again.", wait)
+
+    def _check_rights(self, scope: AsgiScope, principal: Principal, area: Area) -> None:
+        self.count_request(principal)
         if area is Area.FIGURES and principal.studio != DEFAULT_STUDIO:
             raise Forbidden(f"{Scope.READ} of the studio {DEFAULT_STUDIO}")
         if scope["path"] != SIGN_OUT or area is not Area.PAGE:

@@ -88,6 +88,7 @@ class SignInPages:
     async def _let_in(self, request: Request, principal: Principal, after: str) -> Response:
         caller = caller_in(request)
         self.entry.sign_ins.put_back(caller.remote.neighbourhood)
+        self.entry.count_request(principal)  # each is a row of the audit log, which is never pruned
         if caller.session is not None:
             await self.entry.signed_in.end(caller.session)
         self._give(request, caller, self.entry.signed_in.by(principal))
