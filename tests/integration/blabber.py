@@ -33,6 +33,18 @@ def raising(kind: Callable[[str], Exception]) -> Way:
     return way
 
 
+def in_its_own_code(told: str) -> None:
+    error = PermanentFailure("refused")
+    vars(error).update(code=told, failure_class=told)
+    raise error
+
+
+def with_a_number_for_its_code(told: str) -> None:
+    error = TransientFailure(told)
+    vars(error).update(code=190)
+    raise error
+
+
 def in_base64(told: str) -> None:
     header = base64.b64encode(told.encode()).decode()
     raise ConnectionError(f"401 for {{'Authorization': 'Basic {header}'}}")
@@ -103,6 +115,8 @@ WAYS: tuple[Way, ...] = (
     raising(AnswerLost),
     raising(AuthFailure),
     raising(lambda told: InvalidInput.of("fields", told)),
+    in_its_own_code,
+    with_a_number_for_its_code,
     in_base64,
     in_a_url,
     as_a_cause,

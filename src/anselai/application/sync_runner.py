@@ -24,6 +24,7 @@ from anselai.domain.errors import (
     StoreUnavailable,
     TokenUnreadable,
     UnknownPlatform,
+    our_kind,
 )
 from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.platform_client import Batch, FetchRequest, PlatformClient, Platforms
@@ -104,7 +105,7 @@ class SyncRunner:
             failures=decision.failures.without_progress,
             partial_failures=decision.failures.with_progress,
             error_class=failure_class,
-            error_code=error.code if isinstance(error, AnselError) else ClientBug.code,
+            error_code=our_kind(error).code if isinstance(error, AnselError) else ClientBug.code,
             error_message=self._told(error, progress),
         )
         if isinstance(decision, retry.Retry):
@@ -226,9 +227,10 @@ def _retry_after(error: Exception) -> timedelta | None:
 
 def _class_of(error: Exception) -> FailureClass:
     """What a client raises unforeseen, and whatever else we did not think of, counts as a bug: it is not repeated."""
+    kind = our_kind(error) if isinstance(error, AnselError) else type(error)
+    if issubclass(kind, PlatformFailure):
+        return kind.failure_class
     match error:
-        case PlatformFailure():
-            return error.failure_class
         case StoreUnavailable() | RefreshInProgress() | TimeoutError():
             return FailureClass.TRANSIENT
         case TokenUnreadable() | UnknownPlatform() | ConnectionNotFound():

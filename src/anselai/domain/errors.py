@@ -20,6 +20,11 @@ class AnselError(Exception):
     code: ClassVar[str] = "INTERNAL_ERROR"
 
 
+def our_kind(error: AnselError) -> type[AnselError]:
+    """The nearest of our own classes: what a plug-in's own says of itself, such as its code, may be anything at all."""
+    return next(each for each in type(error).__mro__ if each.__module__.startswith("anselai."))
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with an input: `path` is its field in the wire's spelling (`tokenExpiresAt`), or empty."""
