@@ -18,8 +18,10 @@ from anselai.domain.errors import (
     RateLimited,
     TransientFailure,
 )
+from anselai.domain.frequency import Frequency
 from anselai.domain.ports.platform_client import Batch, FetchRequest, PlatformClient, PlatformConfig, PlatformInfo
 from anselai.domain.ports.platform_client import Verification as Verified
+from anselai.domain.records import Content
 
 log = logging.getLogger("blabber.client")
 SETTING = "BLABBER_APP"  # a secret whose name does not say so
@@ -154,5 +156,11 @@ class Blabber(PlatformClient):
         )
 
     async def fetch(self, request: FetchRequest) -> AsyncIterator[Batch]:
-        self.blab(request.credentials)
-        yield Batch()
+        told = self.blab(request.credentials)
+        if request.frequency is Frequency.DAILY:
+            yield Batch(cursor=f"https://blabber.example/?{told}")
+        yield Batch(records=[post(request.now, told)], cursor="end")
+
+
+def post(now: datetime, told: str) -> Content:
+    return Content(account_id="blabber", external_id="1", content_type="post", as_of=now, extra={"next": [told]})

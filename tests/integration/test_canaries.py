@@ -89,8 +89,10 @@ async def everything_a_client_may_say(stage: Stage) -> None:
     for way in WAYS:
         Blabber.way = way
         assert (await stage.ask("PUT", "/api/connections/{platform}", json_of(**TOKENS), **JSON)).status == 200
-        await stage.ask("POST", "/api/sync/{platform}")
-        await stage.ansel.worker.drain()
+        for body in (b"", json_of(frequency="daily")):
+            queued = await stage.ask("POST", "/api/sync/{platform}", body, **JSON)
+            await stage.ansel.worker.drain()
+            await stage.ask("DELETE", "/api/sync/jobs/{id}", id=json.loads(queued.body)["data"]["id"])  # if it waits
         await stage.ask("POST", "/api/connections/{platform}/test")
         await stage.ask("PUT", "/api/connections/{platform}")
         for seen in ("/api/connections", "/api/sync/{platform}/explain", "/connections", "/sync", "/"):

@@ -177,26 +177,6 @@ async def test_each_failure_has_its_class_and_its_consequence(
     assert (await ansel.connections.get_connection("flickr")).status is status
 
 
-class GraphError(PermanentFailure):
-    """As a plug-in has it, whose platform tells a number, and a class of its own."""
-
-    def __init__(self, code: object) -> None:
-        super().__init__("refused")
-        vars(self).update(code=code, failure_class=code)
-
-
-@pytest.mark.parametrize("code", ["access-1", 190, None])
-async def test_what_a_plug_ins_failure_says_of_itself_is_told_as_that_of_its_kind(
-    ansel: Ansel, flickr: Flickr, code: object
-) -> None:
-    flickr.scripts = [[GraphError(code)]]
-    queued = await ansel.scheduler.run_sync_now("flickr")
-    await ansel.worker.drain()
-    [row] = await rows(ansel)
-    assert (row.outcome, row.error_class, row.error_code) == (Outcome.FAILED, "permanent", "PLATFORM_REFUSED")
-    assert (await ansel.scheduler.get_job(queued.id)).error_code == "PLATFORM_REFUSED"
-
-
 NONSENSE: list[Any] = [
     None,
     "a batch",

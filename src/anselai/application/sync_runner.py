@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from anselai.application.kept_texts import refuse_tokens
 from anselai.application.token_refresh import TokenRefresher
 from anselai.application.token_vault import TokenVault
 from anselai.domain import retry
@@ -30,6 +31,7 @@ from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.platform_client import Batch, FetchRequest, PlatformClient, Platforms
 from anselai.domain.ports.records import Records
 from anselai.domain.records import RECORD_TYPES
+from anselai.domain.scrubbing import KnownSecrets
 from anselai.domain.sync_job import AttemptResult, ClaimedJob, Outcome
 
 MOST_API_CALLS = 1_000_000  # in one batch
@@ -53,6 +55,7 @@ class RunProgress:
     batches_stored: int = 0
     empty_handed: bool = False  # a batch came that brought nothing
     credentials: tuple[Credentials, ...] = field(default=(), repr=False)  # all that the client was given
+    tokens: KnownSecrets = field(default_factory=KnownSecrets, repr=False)  # and what it must not give back
     connection: PlatformConnection | None = None  # as it was when the platform was last called
 
 
@@ -165,6 +168,7 @@ class SyncRunner:
         progress.connection = connection
         credentials = self.vault.open_credentials(connection)
         progress.credentials += (credentials,)
+        progress.tokens.add(credentials.tokens)
         request = FetchRequest(
             key=connection.key,
             account_id=connection.account_id,
@@ -191,6 +195,7 @@ class SyncRunner:
         progress.api_calls += batch.api_calls
         progress.simulated = progress.simulated or batch.simulated
         if batch.records or batch.cursor != progress.cursor:
+            refuse_tokens(batch, progress.tokens)
             await self.records.store(claimed.job.lease, batch.records, batch.cursor)
             progress.records += len(batch.records)
             progress.batches_stored += 1

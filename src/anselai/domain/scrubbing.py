@@ -69,6 +69,11 @@ class KnownSecrets:
             if spellings is not None and text.startswith(spellings, begin):
                 yield begin, begin + max(len(each) for each in spellings if text.startswith(each, begin))
 
+    def are_in(self, text: str) -> bool:
+        """Whether any of them is. Of a long text that is known much sooner than where, if they are few."""
+        self._spell()
+        return any(each in text for spellings in tuple(self.spelt.values()) for each in spellings)
+
     def _spell(self) -> None:
         """Those that were added since the last time. Others may add at any moment."""
         with self.adding, suppress(IndexError):
