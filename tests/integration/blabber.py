@@ -3,9 +3,13 @@
 import asyncio
 import base64
 import logging
+import threading
+import warnings
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import cycle
+from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote_plus
 
@@ -108,6 +112,20 @@ def in_a_callback(told: str) -> None:
     asyncio.get_running_loop().call_soon(fail)
 
 
+def in_what_python_itself_tells(told: str) -> None:
+    """Of a thread, of a warning and of a finalizer; and then nothing went wrong."""
+
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError(told)
+
+    thread = threading.Thread(target=raising(OSError), args=[told])
+    thread.start()
+    thread.join()
+    warnings.warn(told, stacklevel=2)
+    Broken()
+
+
 WAYS: tuple[Way, ...] = (
     raising(ValueError),
     raising(RuntimeError),
@@ -130,13 +148,28 @@ WAYS: tuple[Way, ...] = (
     in_a_task_that_is_left_behind,
     in_a_callback,
 )
+TURNS = cycle((in_what_python_itself_tells, *WAYS))
+
+
+def each_in_its_turn(told: str) -> None:
+    """For processes, whose calls no test can choose."""
+    next(TURNS)(told)
+
+
+def install(folder: Path) -> dict[str, str]:
+    """The settings of processes that find the plug-in in this folder."""
+    installed = folder / "blabber-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: blabber\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text(f"[anselai.platforms]\nblabber = {__name__}:Blabber\n")
+    return {"PYTHONPATH": f"{folder}:{Path(__file__).parents[2]}"}
 
 
 @dataclass(slots=True)
 class Blabber(PlatformClient):
     config: PlatformConfig
     info: ClassVar[PlatformInfo] = PlatformInfo(name="blabber", label="Blabber", settings=(SETTING,))
-    way: ClassVar[Way] = WAYS[0]
+    way: ClassVar[Way] = each_in_its_turn
 
     def blab(self, credentials: Credentials) -> str:
         kept = [each.reveal() for each in (*credentials.tokens, *self.config.values.values())]

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
@@ -164,6 +165,7 @@ def log_of_its_own() -> Iterator[None]:
     """Let a command set up the log, and undo that."""
     root, ours = logging.getLogger(), logging.getLogger("anselai")
     handlers, levels = root.handlers[:], (root.level, ours.level)
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     root.handlers.clear()
     try:
         yield
@@ -171,6 +173,8 @@ def log_of_its_own() -> Iterator[None]:
         root.handlers[:] = handlers
         root.setLevel(levels[0])
         ours.setLevel(levels[1])
+        sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+        logging.captureWarnings(False)
 
 
 def patiently(otherwise: str) -> Iterator[None]:

@@ -14,7 +14,8 @@ import click
 import pytest
 
 from anselai.entrypoints.cli import main
-from tests.canaries import ACCESS, API_KEY, ENCRYPTION_KEY, OLD_KEY, REFRESH, REPLACED, listen
+from tests.canaries import ACCESS, API_KEY, CLIENT_SECRET, ENCRYPTION_KEY, OLD_KEY, REFRESH, REPLACED, listen
+from tests.integration.blabber import SETTING, install
 from tests.integration.canary_stage import KNOWN, NOWHERE, dump, role_with_a_canary
 from tests.integration.processes import Done, Home
 
@@ -70,13 +71,15 @@ SAY_NOTHING_OF_THE_DATABASE = {"keys generate"}
 
 
 @pytest.fixture
-def stage(empty_home: Home, owners_url: str, database_url: str) -> Iterator[Home]:
+def stage(empty_home: Home, owners_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    monkeypatch.syspath_prepend(empty_home.folder)
     texts = {"access.txt": ACCESS, "refresh.txt": REFRESH, "replaced.txt": REPLACED}
     for name, text in texts.items():
         (empty_home.folder / name).write_text(text)
     with role_with_a_canary(owners_url, database_url) as url:
         keys = {"ENCRYPTION_KEY": ENCRYPTION_KEY, "ENCRYPTION_KEYS_OLD": OLD_KEY, "ANSELAI_API_KEY": API_KEY}
-        yield replace(empty_home, settings={"DATABASE_URL": url, **keys, "ANSELAI_LOG_LEVEL": "DEBUG"})
+        settings = {"DATABASE_URL": url, **keys, "ANSELAI_LOG_LEVEL": "DEBUG", SETTING: CLIENT_SECRET}
+        yield replace(empty_home, settings=settings | install(empty_home.folder))
 
 
 def test_every_command_is_driven() -> None:
@@ -115,12 +118,20 @@ def test_a_daemon_that_cannot_reach_its_database_tells_no_secret(command: str, s
         listen({command: daemon.printed}, KNOWN)
 
 
+def test_nor_does_one_tell_what_its_plug_in_leaves_to_python(stage: Home) -> None:
+    stage.json("connections", "add", "blabber", *ADD)
+    with stage.started("connections", "test", "blabber") as testing:
+        testing.process.wait(30)
+    for told in ("UserWarning: ***", "A thread failed.", "OSError: ***", "where nobody could be told"):
+        assert told in testing.printed, testing.printed
+    listen({"its output": testing.printed}, KNOWN)
+
+
 UNCAUGHT = f"""
 import sys, threading, warnings
-from anselai.entrypoints.logs import log_what_nobody_catches, set_up_logging
+from anselai.entrypoints.logs import set_up_logging
 from tests.integration.canary_stage import NOWHERE, settings_with_canaries
 set_up_logging(settings_with_canaries(NOWHERE))
-log_what_nobody_catches()
 class Broken:
     def __del__(self):
         raise ValueError({ENCRYPTION_KEY!r})

@@ -5,12 +5,13 @@ import resource
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from anselai.adapters.postgres.embedded import start_embedded
-from tests.integration.processes import Home
+from tests.integration.processes import Home, patiently
 
 CRASH = """
 import ctypes, os, resource, sys
@@ -65,6 +66,17 @@ def test_serve_and_its_database_are_not_dumped(home: Home) -> None:
         assert ended is not None
         assert ended.si_code == os.CLD_KILLED
     start_embedded(home.data).stop()  # nobody was left to do so
+
+
+def test_a_command_is_not_dumped_either(external: Home) -> None:
+    tokens = external.folder / "tokens"
+    os.mkfifo(tokens)
+    with external.started("connections", "add", "google", "--access-token-file", str(tokens)) as command:
+        for _ in patiently("it never reads the token"):
+            with suppress(OSError):  # nobody reads yet
+                os.close(os.open(tokens, os.O_WRONLY | os.O_NONBLOCK))
+                break
+        assert limit_of(command.process.pid) == ["0", "0", "bytes"]
 
 
 def limit_of(pid: int) -> list[str]:

@@ -15,7 +15,6 @@ from anselai.application.sync_worker import SyncWorker
 from anselai.container import open_container
 from anselai.entrypoints.core_dumps import leave_no_core_dump
 from anselai.entrypoints.database_watch import DatabaseWatch
-from anselai.entrypoints.logs import log_what_nobody_catches
 from anselai.entrypoints.stop_signals import StopSignals, stop_signals
 from anselai.settings import Settings
 
@@ -28,13 +27,12 @@ LEFT_BEHIND = 3.0  # seconds
 
 
 def run_process(main: Coroutine[Any, Any, bool]) -> int:
-    """Run a daemon's life; the exit code of its process, which from here on leaves no secret to whoever looks at it.
+    """Run a daemon's life; the exit code of its process, which from here on leaves no core dump.
 
     By the end of `main` all is closed. A plug-in that ignores its cancellation, or blocks a thread, may keep the
     process no longer than LEFT_BEHIND.
     """
     leave_no_core_dump()
-    log_what_nobody_catches()
     with asyncio.Runner() as runner:
         code = 0 if runner.run(main) else 1
         impatience = threading.Timer(LEFT_BEHIND, _exit_anyway, [code])

@@ -79,17 +79,18 @@ class CarefulHandler(logging.StreamHandler[TextIO]):
 
 
 def set_up_logging(settings: Settings) -> None:
-    """Ours at the level of the settings; the libraries' only from WARNING on; and what ends this process."""
+    """Ours at the level of the settings; the libraries' only from WARNING on; and whatever nobody catches."""
     handler = CarefulHandler(sys.stderr)
     handler.addFilter(SpareRepeats())
     handler.setFormatter(SecretlessFormatter(settings.secrets))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("anselai").setLevel(settings.log_level)
+    _log_what_nobody_catches()
+
+
+def _log_what_nobody_catches() -> None:
+    """What Python would print by itself, and as it is: of the end, of threads, of finalizers, and warnings."""
     sys.excepthook = _tell_the_end
-
-
-def log_what_nobody_catches() -> None:
-    """Whatever else Python would print by itself, and as it is: of threads, of finalizers, and warnings."""
     threading.excepthook = lambda told: _tell("A thread failed.", told.exc_value)
     sys.unraisablehook = lambda told: _tell("Something failed where nobody could be told.", told.exc_value)
     logging.captureWarnings(True)

@@ -1,5 +1,5 @@
 """`python -m anselai.entrypoints.cli`, for where the script is not installed."""
 
-from anselai.entrypoints.cli.main import main
+from anselai.entrypoints.cli import process
 
-main()
+process()
