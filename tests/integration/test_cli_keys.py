@@ -67,6 +67,25 @@ def test_the_embedded_database_rotates_beside_a_running_serve(home: Home) -> Non
         assert secret not in serve.printed + done.out + done.err + retired.out + dry.out
 
 
+def test_a_key_of_the_settings_is_not_rotated_to_beside_a_serve_that_reads_its_keys_in_files(home: Home) -> None:
+    mine = generate_secret()
+    with home.started("serve") as serve:
+        serve.ready().call("POST", "/api/connections", GOOGLE)
+        early = home.run("keys", "rotate", ENCRYPTION_KEY=mine.reveal())
+        assert early.code == 1, early.out
+        assert "ROTATION_TOO_EARLY" in early.err
+        assert serve.call("POST", "/api/connections/google/test")["ok"]
+        assert serve.stop() == 0
+    old = primary_of(home)
+    with home.started("serve", ENCRYPTION_KEYS_OLD=mine.reveal()) as aware:
+        aware.ready()
+        assert home.run("keys", "rotate", ENCRYPTION_KEY=mine.reveal()).code == 0
+        assert aware.call("POST", "/api/connections/google/test")["ok"]
+        still = home.run("keys", "retire", old, ENCRYPTION_KEY=mine.reveal())
+        assert "still seals" in still.err
+        assert aware.stop() == 0
+
+
 def test_a_rotation_that_was_interrupted_is_brought_to_its_end_before_another_key_is_made(home: Home) -> None:
     connect(home)
     old = primary_of(home)

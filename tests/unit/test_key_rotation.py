@@ -1,107 +1,33 @@
 """Rotating keys: every token is sealed anew, nothing that changed meanwhile is lost, and no key goes too early."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from uuid import UUID
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import pytest
 
 from anselai.adapters.crypto.aes_gcm import AesGcmCipher
 from anselai.adapters.crypto.keyring import derive_key, derive_ring, generate_secret
-from anselai.adapters.memory.audit_log import MemoryAuditLog
 from anselai.adapters.memory.connections import MemoryConnections
 from anselai.adapters.memory.sealed_tokens import MemorySealedTokens
-from anselai.adapters.memory.store import MemoryStore
-from anselai.application.audit import Audit
 from anselai.application.connection_swap import swap
-from anselai.application.key_rotation import KeyRotation, RotationResult
-from anselai.application.seal_ledger import MOST_SEALS, WARN_FROM, SealLedger
+from anselai.application.key_rotation import RotationResult
+from anselai.application.seal_ledger import MOST_SEALS, WARN_FROM
 from anselai.application.sealing_keys import KeyRole, SealingKeys
 from anselai.application.token_vault import TokenVault
-from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection, SealedToken
+from anselai.domain.connection import ConnectionStatus, SealedToken
 from anselai.domain.errors import ConnectionChanged, KeyNeeded, KeysMissing, NotFound, RotationTooEarly, TokenUnreadable
 from anselai.domain.ports.cipher import key_id_of
 from anselai.domain.ports.kept_keys import KeptKeys
 from anselai.domain.ports.sealed_tokens import Resealed, SealedRow
 from anselai.domain.secret import Secret
-from tests.fakes import FakeClock
 from tests.samples import a_connection
-
-OLD, NEW = generate_secret(), generate_secret()
-OLD_ID, NEW_ID = derive_key(OLD).id, derive_key(NEW).id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BusySealedTokens(MemorySealedTokens):
-    """Others do something between the reading of a batch and its storing, once each, and have rings of their own."""
-
-    meanwhile: list[Callable[[], None]] = field(default_factory=list)
-    rings: list[Sequence[str]] = field(default_factory=list)
-
-    async def not_sealed_with(self, key_ids: Sequence[str], after: UUID | None, limit: int) -> Sequence[SealedRow]:
-        rows = await MemorySealedTokens.not_sealed_with(self, key_ids, after, limit)
-        if rows and self.meanwhile:
-            self.meanwhile.pop(0)()
-        return rows
-
-    async def reseal(self, rows: Sequence[Resealed]) -> int:
-        assert rows
-        return await MemorySealedTokens.reseal(self, rows)
-
-    async def living_rings(self) -> Sequence[Sequence[str]]:
-        return self.rings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Studio:
-    """A store with tokens of the old key, and a ring whose primary key is the new one."""
-
-    store: MemoryStore
-    tokens: BusySealedTokens
-    rotation: KeyRotation
-    keys: SealingKeys
-    old_vault: TokenVault
-    vault: TokenVault
-
-    def connect(self, number: int) -> None:
-        for n in range(number):
-            key = ConnectionKey("default", f"platform-{n}")
-            self.store.connections[key] = a_connection(
-                key,
-                access_token=self.old_vault.encrypt_token(Secret(f"access-{n}"), key),
-                refresh_token=self.old_vault.encrypt_token(Secret(f"refresh-{n}"), key, "refresh_token"),
-            )
-
-    def at(self, number: int) -> PlatformConnection:
-        return self.store.connections[ConnectionKey("default", f"platform-{number}")]
-
-    def opened(self) -> list[tuple[str, str]]:
-        found = [self.vault.open_credentials(each) for each in self.store.connections.values()]
-        return [(each.access_token.reveal(), each.refresh_token.reveal()) for each in found if each.refresh_token]
+from tests.unit.rotating_studio import NEW_ID, OLD, OLD_ID, Studio, a_rotating_studio
 
 
 @pytest.fixture
 def studio() -> Studio:
-    store = MemoryStore(clock=FakeClock())
-    tokens = BusySealedTokens(store=store)
-    cipher = AesGcmCipher(derive_ring(NEW, [OLD]))
-    audit = Audit(audit_log=MemoryAuditLog(store=store))
-    return Studio(
-        store=store,
-        tokens=tokens,
-        rotation=KeyRotation(
-            cipher=cipher,
-            sealed_tokens=tokens,
-            connections=MemoryConnections(store=store),
-            ledger=SealLedger(tally=cipher.tally, sealed_tokens=tokens),
-            audit=audit,
-            clock=store.clock,
-        ),
-        keys=SealingKeys(cipher=cipher, sealed_tokens=tokens, audit=audit),
-        old_vault=TokenVault(cipher=AesGcmCipher(derive_ring(OLD))),
-        vault=TokenVault(cipher=cipher),
-    )
+    return a_rotating_studio()
 
 
 async def test_every_token_is_the_same_under_the_new_key(studio: Studio) -> None:
@@ -199,6 +125,23 @@ async def test_no_rotation_begins_before_every_living_process_has_the_key(studio
     assert await studio.tokens.rows_per_key() == {OLD_ID: 1}
     studio.tokens.rings[:] = [(OLD_ID[:8], NEW_ID[:8]), (OLD_ID[:8], "+")]
     assert (await studio.rotation.run()).resealed == 1
+
+
+async def test_a_process_whose_keys_are_in_files_has_the_primary_key_only_if_that_is_one_of_them(
+    studio: Studio,
+) -> None:
+    studio.connect(1)
+    studio.tokens.rings[:] = [("files",)]
+    with pytest.raises(RotationTooEarly, match=NEW_ID):
+        await studio.rotation.run()
+    assert await studio.tokens.rows_per_key() == {OLD_ID: 1}
+    studio.tokens.rings[:] = [("files", NEW_ID[:8])]
+    await studio.rotation.check_everybody_knows()
+    studio.tokens.rings[:] = [("files",)]
+    assert (await replace(studio.rotation, keys_in_files=True).run()).resealed == 1
+    with pytest.raises(KeyNeeded, match="still seals"):
+        await studio.keys.check_unneeded(OLD_ID)
+    await replace(studio.keys, keys_in_files=True).check_unneeded(OLD_ID)
 
 
 async def test_a_change_that_was_read_before_a_rotation_is_stored_with_the_new_seals(studio: Studio) -> None:

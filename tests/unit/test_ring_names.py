@@ -16,6 +16,12 @@ def test_a_process_that_tells_no_keys_keeps_its_name() -> None:
     assert ring_in("keys keys 12") is None
 
 
+def test_a_process_with_its_keys_in_files_says_so_before_the_keys_that_it_has_besides() -> None:
+    assert named("anselai", ["files"]) == "anselai keys files"
+    for number in range(4):
+        assert ring_in(named("anselai", ["files", *IDS[:number]])) == ("files", *(each[:8] for each in IDS[:number]))
+
+
 def test_what_does_not_fit_is_left_out_and_said_so() -> None:
     for name in ("anselai", "a name that is much longer than all others"):
         told = named(name, IDS)

@@ -18,7 +18,7 @@ from anselai.domain.errors import ConnectionChanged, ConnectionNotFound, Rotatio
 from anselai.domain.ports.cipher import TokenBinding, TokenCipher, key_id_of
 from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.connections import Connections
-from anselai.domain.ports.sealed_tokens import Resealed, SealedRow, SealedTokens
+from anselai.domain.ports.sealed_tokens import IN_FILES, Resealed, SealedRow, SealedTokens
 
 BATCH = 500
 PASSES = 20  # those who hold a row, or still seal with an older key, are given so many chances to be done
@@ -43,7 +43,10 @@ class RotationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRotation:
-    """Its methods raise StoreUnavailable; what was done until then stays."""
+    """Its methods raise StoreUnavailable; what was done until then stays.
+
+    `keys_in_files` says that the primary key is one of files, which every process that reads them has.
+    """
 
     cipher: TokenCipher
     sealed_tokens: SealedTokens
@@ -51,6 +54,7 @@ class KeyRotation:
     ledger: SealLedger
     audit: Audit
     clock: Clock
+    keys_in_files: bool = False
 
     async def to_do(self, *, afresh: bool = False) -> int:
         """How many connections have a token that needs another key than the primary one, counted once for each key;
@@ -63,7 +67,8 @@ class KeyRotation:
         """Raises RotationTooEarly when a living process does not have the primary key: it could open no new seal."""
         primary = self.cipher.key_ids()[0]
         for ring in await self.sealed_tokens.living_rings():
-            if not any(_is(each, primary) for each in ring):
+            reads_it = self.keys_in_files and IN_FILES in ring
+            if not reads_it and not any(_is(each, primary) for each in ring):
                 raise RotationTooEarly(primary)
 
     async def run(

@@ -13,7 +13,7 @@ from anselai.domain.audit import AuditAction
 from anselai.domain.errors import KeyNeeded, KeysMissing, NotFound
 from anselai.domain.ports.cipher import TokenCipher
 from anselai.domain.ports.kept_keys import KeptKeys
-from anselai.domain.ports.sealed_tokens import SealedTokens
+from anselai.domain.ports.sealed_tokens import IN_FILES, SealedTokens
 
 log = logging.getLogger("anselai.keys")
 
@@ -63,11 +63,15 @@ class SealingKeyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealingKeys:
-    """The ring of this process against what is stored. All methods raise StoreUnavailable."""
+    """The ring of this process against what is stored. All methods raise StoreUnavailable.
+
+    `keys_in_files` says that its primary key is one of files.
+    """
 
     cipher: TokenCipher
     sealed_tokens: SealedTokens
     audit: Audit
+    keys_in_files: bool = False
 
     async def status(self) -> Sequence[SealingKeyView]:
         """Every key of the ring, in its order, and then every other that is needed or was ever used."""
@@ -132,11 +136,15 @@ class SealingKeys:
                 f"{rows} {'connection needs' if rows == 1 else 'connections need'} the key {key_id}. "
                 "Run: anselai keys rotate"
             )
-        if any(key_id.startswith(ring[0]) for ring in await self.sealed_tokens.living_rings()):
+        if any(self._may_seal(each, key_id) for each in await self.sealed_tokens.living_rings()):
             raise KeyNeeded(
                 f"A running process still seals with the key {key_id}. Give it the ENCRYPTION_KEY that this command "
                 "has, start it anew, and repeat this."
             )
+
+    def _may_seal(self, ring: Sequence[str], key_id: str) -> bool:
+        """Whether a process with this ring seals with the key. The primary one of the same files is known to be not."""
+        return key_id.startswith(ring[0]) or (ring[0] == IN_FILES and not self.keys_in_files)
 
     async def retire(self, key_id: str, kept: KeptKeys | None) -> bool:
         """Forget a key that may go; whether it was kept here. Raises KeyNeeded, NotFound, and InvalidSettings.

@@ -7,6 +7,7 @@ from anselai.adapters.crypto.key_file import KeyFiles, RenewedRing
 from anselai.adapters.crypto.keyring import derive_key, derive_ring, generate_secret
 from anselai.domain.errors import InvalidSettings
 from anselai.domain.ports.kept_keys import KeptKeys
+from anselai.domain.ports.sealed_tokens import IN_FILES
 from anselai.domain.secret import Secret
 from anselai.settings import Settings
 
@@ -69,9 +70,9 @@ def older_keys_of(settings: Settings) -> Sequence[Secret]:
 
 
 def key_ids_told(settings: Settings) -> Sequence[str]:
-    """What a process tells others of its ring, which is settled for its whole life; one that is in files is not."""
+    """What a process tells others of its ring: what is settled for its whole life, as keys in files are not."""
     if keeps_keys_in_files(settings):
-        return ()
+        return (IN_FILES, *(derive_key(each).id for each in settings.encryption_keys_old))
     return [each.id for each in derive_ring(key_of(settings), older_keys_of(settings)).keys]
 
 

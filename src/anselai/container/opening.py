@@ -14,7 +14,7 @@ from anselai.adapters.postgres.embedded import start_embedded
 from anselai.adapters.system import SystemClock
 from anselai.application.ansel import Ansel
 from anselai.application.running_jobs import WorkerLimits
-from anselai.container.keys import check_key, key_ids_told, key_of, older_keys_of, renewed_ring
+from anselai.container.keys import check_key, keeps_keys_in_files, key_ids_told, key_of, older_keys_of, renewed_ring
 from anselai.container.providers import Container, MemoryStores, PostgresStores
 from anselai.domain.errors import StoreUnavailable
 from anselai.domain.ports.clock import Clock
@@ -75,6 +75,7 @@ async def open_database(settings: Settings, *, report: Report = silent) -> Async
 @asynccontextmanager
 async def open_on(dsn: Secret, settings: Settings, *, limits: WorkerLimits | None = None) -> AsyncIterator[Ansel]:
     """Everything over the database at this address, whatever its schema. Raises InvalidSettings."""
+    renewed = renewed_ring(settings)  # before any key is read: one that is replaced from here on is noticed
     stores = PostgresStores(dsn=dsn, key_ids=Object(key_ids_told(settings)))
     container = Container(
         stores=stores,
@@ -85,7 +86,8 @@ async def open_on(dsn: Secret, settings: Settings, *, limits: WorkerLimits | Non
         or WorkerLimits(runs_per_process=settings.runs_per_process, runs_per_fleet=settings.runs_per_fleet),
         api_key=Object(settings.api_key),
         older_keys=Object(older_keys_of(settings)),
-        renewed_ring=Object(renewed_ring(settings)),
+        renewed_ring=Object(renewed),
+        keys_in_files=Object(keeps_keys_in_files(settings)),
     )
     container.ring()  # a bad key stops the start, not the first connection
     async with stores.database():

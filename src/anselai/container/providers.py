@@ -119,6 +119,7 @@ class Container(DeclarativeContainer):
     api_key: Any = Object(None)
     older_keys: Any = Object(())
     renewed_ring: Any = Object(None)
+    keys_in_files: Any = Object(False)
 
     ids = Singleton(RandomIds)
     secret_texts = Singleton(RandomSecretTexts)
@@ -204,7 +205,9 @@ class Container(DeclarativeContainer):
         ids=ids,
         secret_texts=secret_texts,
     )
-    keys = Singleton(SealingKeys, cipher=cipher, sealed_tokens=stores.sealed_tokens, audit=audit)
+    keys = Singleton(
+        SealingKeys, cipher=cipher, sealed_tokens=stores.sealed_tokens, audit=audit, keys_in_files=keys_in_files
+    )
     rotation = Singleton(
         KeyRotation,
         cipher=cipher,
@@ -213,6 +216,7 @@ class Container(DeclarativeContainer):
         ledger=stores.ledger,
         audit=audit,
         clock=clock,
+        keys_in_files=keys_in_files,
     )
     catalog = Singleton(PlatformCatalog, platforms=platforms, connections=stores.connections)
     ansel = Singleton(

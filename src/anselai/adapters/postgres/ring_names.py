@@ -7,10 +7,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from anselai.domain.ports.sealed_tokens import IN_FILES
+
 DIGITS: Final = 8  # of each key id
 _LONGEST: Final = 63
 _MORE: Final = "+"
-_RING: Final = re.compile(r" keys ([0-9a-f]{8}(?:,[0-9a-f]{8})*\+?)$")
+_RING: Final = re.compile(rf" keys ((?:{IN_FILES}|[0-9a-f]{{8}})(?:,[0-9a-f]{{8}})*\+?)$")
 
 
 def named(name: str, key_ids: Sequence[str]) -> str:
@@ -24,7 +26,7 @@ def named(name: str, key_ids: Sequence[str]) -> str:
 
 
 def ring_in(name: str) -> tuple[str, ...] | None:
-    """The beginnings of key ids in a session's name; `+` as the last where some did not fit. None: it names none."""
+    """The ring that a session's name tells; `+` as the last where some key ids did not fit. None: it tells none."""
     found = _RING.search(name)
     if found is None:
         return None

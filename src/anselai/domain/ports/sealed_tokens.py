@@ -4,10 +4,12 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from anselai.domain.connection import ConnectionKey, SealedToken
+
+IN_FILES: Final = "files"  # in a ring, for the keys of files: they change while a process lives, so it tells no ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,5 +71,6 @@ class SealedTokens(Protocol):
     async def living_rings(self) -> Sequence[Sequence[str]]:
         """The rings of the processes that are connected now, as far as they tell, in no order.
 
-        A ring is the beginnings of its key ids, the primary first; `+` as the last says that there are more.
+        A ring is the beginnings of its key ids, the primary first; `+` as the last says that there are more. IN_FILES
+        stands for those beside the embedded database.
         """
