@@ -54,6 +54,7 @@ def anew(connection: PlatformConnection, key_id: str = NEW) -> Resealed:
 
 class SealedTokensContract:
     async def test_an_empty_store_needs_no_key(self, stores: Stores) -> None:
+        assert await stores.sealed_tokens.number_not_sealed_with([]) == 0
         assert await stores.sealed_tokens.rows_per_key() == {}
         assert await stores.sealed_tokens.not_sealed_with([], None, 10) == []
 
@@ -63,10 +64,25 @@ class SealedTokensContract:
         await connect(stores, ELSEWHERE, NEW, THIRD)
         assert await stores.sealed_tokens.rows_per_key() == {OLD: 1, NEW: 2, THIRD: 1}
 
-    async def test_a_text_that_names_no_key_is_counted_too(self, stores: Stores) -> None:
-        await stores.connections.add(a_connection(access_token=SealedToken("plain"), refresh_token=None), [])
+    @pytest.mark.parametrize(
+        "text",
+        ["plain", "", "ya29.A0SECRET.more", f"ya29.{OLD}.more", "v1.A0SECRET1234.more", f"v1.{OLD}0.m", f"v1.{OLD}"],
+    )
+    async def test_a_text_that_names_no_key_is_counted_too_and_nothing_of_it_is_told(
+        self, stores: Stores, text: str
+    ) -> None:
+        refresh = SealedToken(text.replace("v1", "v"))
+        await stores.connections.add(a_connection(access_token=SealedToken(text), refresh_token=refresh), [])
         assert await stores.sealed_tokens.rows_per_key() == {"": 1}
         assert len(await stores.sealed_tokens.not_sealed_with([OLD], None, 10)) == 1
+        assert await stores.sealed_tokens.not_sealed_with([OLD, ""], None, 10) == []
+
+    async def test_those_that_need_another_key_are_numbered_each_once(self, stores: Stores) -> None:
+        await connect(stores, access=OLD, refresh=THIRD)
+        await connect(stores, META, NEW, None)
+        await connect(stores, ELSEWHERE, NEW, OLD)
+        numbers = [await stores.sealed_tokens.number_not_sealed_with(each) for each in ([NEW], [NEW, OLD], [], [OLD])]
+        assert numbers == [2, 1, 3, 3]
 
     async def test_those_that_need_another_key_are_found_by_id(self, stores: Stores) -> None:
         google = await connect(stores)

@@ -28,6 +28,9 @@ class MemorySealedTokens(SealedTokens):
             for each in found[:limit]
         ]
 
+    async def number_not_sealed_with(self, key_ids: Sequence[str]) -> int:
+        return len(await MemorySealedTokens.not_sealed_with(self, key_ids, None, len(self.store.connections)))
+
     async def reseal(self, rows: Sequence[Resealed]) -> int:
         return sum(self._reseal(each) for each in rows)
 

@@ -1,5 +1,7 @@
 """Sealed tokens and the use of keys in PostgreSQL."""
 
+# ruff: noqa: S608  only names of columns and other statements are formatted into a statement, never a value
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,21 +14,33 @@ from anselai.domain.access import EVERY_STUDIO
 from anselai.domain.connection import ConnectionKey, SealedToken
 from anselai.domain.ports.sealed_tokens import KeyUse, Resealed, SealedRow, SealedTokens
 
+# As `key_id_of` has it, of the first 16 characters of a text; NULL for none.
+_KEY_ID: Final = """
+CASE WHEN {0} ~ '^v[0-9][.][0-9a-f]{{12}}[.]' THEN substr({0}, 4, 12) WHEN {0} IS NOT NULL THEN '' END
+"""
+_PAIRS: Final = """(
+    SELECT left(access_token, 16) AS access, left(refresh_token, 16) AS refresh, count(*) AS number
+    FROM platform_connections GROUP BY 1, 2 OFFSET 0
+) AS pairs"""  # the offset keeps conditions out, which would be asked for each row and not for the few pairs
+
 # One pass over the table. It has no index of its keys, which every refresh would have to write: a million rows take
 # half a second, and only a start, a rotation and a person who asks wait for it.
-_ROWS_PER_KEY: Final = """
-SELECT key_id, sum(number)::bigint FROM (
-    SELECT split_part(access_token, '.', 2) AS access_key, split_part(refresh_token, '.', 2) AS refresh_key,
-        count(*) AS number
-    FROM platform_connections GROUP BY 1, 2
-) AS pairs, LATERAL (SELECT access_key UNION SELECT refresh_key WHERE refresh_key IS NOT NULL) AS needed (key_id)
-GROUP BY key_id
+_ROWS_PER_KEY: Final = f"""
+SELECT key_id, sum(number)::bigint FROM {_PAIRS},
+    LATERAL (SELECT {_KEY_ID.format("access")} UNION SELECT {_KEY_ID.format("refresh")}) AS needed (key_id)
+WHERE key_id IS NOT NULL GROUP BY key_id
 """
 
-_NOT_SEALED_WITH: Final = """
+_NUMBER_NOT_SEALED_WITH: Final = f"""
+SELECT coalesce(sum(number), 0)::bigint FROM {_PAIRS}
+WHERE {_KEY_ID.format("access")} <> ALL (%(key_ids)s) OR {_KEY_ID.format("refresh")} <> ALL (%(key_ids)s)
+"""
+
+_NOT_SEALED_WITH: Final = f"""
 SELECT id, studio, platform, access_token, refresh_token FROM platform_connections
 WHERE (%(after)s::uuid IS NULL OR id > %(after)s) AND (
-    split_part(access_token, '.', 2) <> ALL (%(key_ids)s) OR split_part(refresh_token, '.', 2) <> ALL (%(key_ids)s)
+    {_KEY_ID.format("left(access_token, 16)")} <> ALL (%(key_ids)s)
+    OR {_KEY_ID.format("left(refresh_token, 16)")} <> ALL (%(key_ids)s)
 )
 ORDER BY id LIMIT %(limit)s
 """
@@ -78,6 +92,11 @@ class PostgresSealedTokens(SealedTokens):
                 _NOT_SEALED_WITH, values, studio=EVERY_STUDIO, within=LONG
             )
         ]
+
+    async def number_not_sealed_with(self, key_ids: Sequence[str]) -> int:
+        values = {"key_ids": list(key_ids)}
+        [(number,)] = await self.database.rows(_NUMBER_NOT_SEALED_WITH, values, studio=EVERY_STUDIO, within=LONG)
+        return int(number)
 
     async def reseal(self, rows: Sequence[Resealed]) -> int:
         given = encoded(

@@ -1,12 +1,15 @@
 """Sealing tokens."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from anselai.domain.connection import ConnectionKey, SealedToken, TokenField
 from anselai.domain.secret import Secret
+
+_NAMED_KEY: Final = re.compile(r"v[0-9]\.([0-9a-f]{12})\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +44,9 @@ class TokenCipher(Protocol):
 
 
 def key_id_of(sealed: SealedToken) -> str:
-    """The id of the key that a sealed text needs; empty for a text that names none."""
-    return sealed.partition(".")[2].partition(".")[0]
+    """The id of the key that a sealed text needs; empty for a text that names none.
+
+    Nothing else is taken for an id: of a token that lies there in plain text no part is to be told.
+    """
+    named = _NAMED_KEY.match(sealed)
+    return named[1] if named else ""

@@ -52,6 +52,10 @@ class SealedTokens(Protocol):
         """The connections with a token that needs any other key than these, by id, from the first after `after`."""
 
     @abstractmethod
+    async def number_not_sealed_with(self, key_ids: Sequence[str]) -> int:
+        """How many those are, each counted once."""
+
+    @abstractmethod
     async def reseal(self, rows: Sequence[Resealed]) -> int:
         """Put the new sealed texts in the place of the old ones; how many connections that was.
 

@@ -14,6 +14,7 @@ from anselai.settings import Settings
 
 Rotated = tuple[RotationResult, Sequence[SealingKeyView]]
 
+NAMELESS = "(none named)"
 NEXT_KEY = """For a new key, where ENCRYPTION_KEY is set:
   1. Make one:  anselai keys generate
   2. Add it to ENCRYPTION_KEYS_OLD of every process, and start each of them anew. Now all can open it.
@@ -59,7 +60,7 @@ def status(*, as_json: bool) -> None:
             ("Key", "Role", "Connections", "Seals", "Of 2^32", "Last used", ""),
             [
                 (
-                    each.id or "(none named)",
+                    each.id or NAMELESS,
                     each.role,
                     each.rows,
                     each.seals,
@@ -93,7 +94,7 @@ def rotate(*, dry_run: bool, new_key: bool) -> None:
         return
     result, states = done
     say(f"Connections {'that would be ' if dry_run else ''}sealed anew: {result.resealed}")
-    print_table(("Key", "Role", "Connections"), [(each.id, each.role, each.rows) for each in states])
+    print_table(("Key", "Role", "Connections"), [(each.id or NAMELESS, each.role, each.rows) for each in states])
     if result.unreadable:
         say(
             f"{result.unreadable} cannot be opened with any key: they are left as they are, and say so. Connect those "

@@ -35,11 +35,11 @@ def upgrade() -> None:
     # Earlier versions did not count their seals: at least what is stored was sealed.
     op.execute("""
         INSERT INTO sealing_keys (id, seals)
-        SELECT split_part(token, '.', 2), count(*) FROM (
+        SELECT substr(token, 4, 12), count(*) FROM (
             SELECT access_token AS token FROM platform_connections
             UNION ALL SELECT refresh_token FROM platform_connections
         ) AS tokens
-        WHERE split_part(token, '.', 2) <> '' GROUP BY 1
+        WHERE token ~ '^v[0-9][.][0-9a-f]{12}[.]' GROUP BY 1
         ON CONFLICT (id) DO NOTHING
     """)
     for table in ("studios", *KEYED_BY_STUDIO):
