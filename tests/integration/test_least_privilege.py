@@ -4,10 +4,12 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
 from psycopg import errors, sql
+from psycopg.conninfo import conninfo_to_dict
 
 from anselai.adapters import postgres
 from anselai.adapters.postgres.grants import RIGHTS, grants
@@ -119,3 +121,42 @@ def test_the_command_prints_the_grants_and_connects_to_nothing(empty_home: Home)
     assert printed.out == grants('odd"role')
     assert 'TO "odd""role";' in printed.out
     assert empty_home.run("migrate", "--grants", "role", "--check").code == 2
+
+
+@pytest.mark.parametrize("command", ["serve", "scheduler", "connections list", "migrate --check"])
+def test_before_the_grants_a_command_says_in_one_line_what_is_missing(
+    external: Home, owners_url: str, command: str
+) -> None:
+    role = conninfo_to_dict(external.settings["DATABASE_URL"])["user"]
+    with psycopg.connect(owners_url, autocommit=True) as owner:
+        owner.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(sql.Identifier(str(role))))
+    refused = external.run(*command.split())
+    assert refused.code == 1
+    [told] = refused.err.splitlines()
+    assert told.startswith("Error [RIGHTS_MISSING]: ")
+    assert "permission denied for table alembic_version" in told
+    assert "anselai migrate --grants ROLE" in told
+    checked = external.run("check")
+    assert checked.code == 1
+    assert "[RIGHTS_MISSING]" in next(line for line in checked.out.splitlines() if line.startswith("FAILED"))
+
+
+def test_whoever_serves_and_migrates_is_told_in_one_line_who_does_that(
+    external: Home, database_url: str, empty_database_url: str
+) -> None:
+    with psycopg.connect(empty_database_url, autocommit=True) as owner:
+        owner.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # as it is from PostgreSQL 15 on
+    empty = conninfo_to_dict(empty_database_url)["dbname"]
+    url = "postgresql://?" + urlencode({**conninfo_to_dict(database_url), "dbname": empty})
+    done = external.run("migrate", DATABASE_URL=url)
+    assert done.code == 1
+    [told] = done.err.splitlines()
+    assert told.startswith("Error [RIGHTS_MISSING]: ")
+    assert "anselai migrate as the role that owns the tables" in told
+
+
+def test_whoever_does_not_own_the_tables_cannot_undo_a_migration(external: Home) -> None:
+    done = external.run("migrate", "down", "--yes")
+    assert done.code == 1
+    assert "Error [RIGHTS_MISSING]: " in done.err
+    assert external.run("migrate", "--check").code == 0

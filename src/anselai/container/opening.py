@@ -38,8 +38,8 @@ async def open_container(
 ) -> AsyncIterator[Ansel]:
     """Everything over the PostgreSQL of the settings; the embedded one is started, migrated, and stopped at the end.
 
-    Raises InvalidSettings, EmbeddedDatabaseFailed, StoreUnavailable, and SchemaBehind or SchemaUnknown for a database
-    of somebody else's that has another schema.
+    Raises InvalidSettings, EmbeddedDatabaseFailed, StoreUnavailable, and RightsMissing, SchemaBehind or SchemaUnknown
+    for a database of somebody else's that has other rights or another schema.
     """
     check_key(settings)
     async with open_database(settings, report=report) as dsn:

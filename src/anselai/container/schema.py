@@ -25,7 +25,7 @@ class SchemaState:
 
 
 async def schema_state(settings: Settings, *, report: Report = silent) -> SchemaState:
-    """Where the schema of the settings' database is. Raises StoreUnavailable, EmbeddedDatabaseFailed."""
+    """Where the schema of the settings' database is. Raises RightsMissing, StoreUnavailable, EmbeddedDatabaseFailed."""
     async with open_database(settings, report=report) as dsn:
         return SchemaState(current=await asyncio.to_thread(migrate.current, dsn), revisions=migrate.revisions())
 
@@ -33,7 +33,7 @@ async def schema_state(settings: Settings, *, report: Report = silent) -> Schema
 async def move_schema(settings: Settings, *, down_to: str | None = None, report: Report = silent) -> None:
     """Bring the schema to what this version needs, or down to a revision (`base`: to nothing).
 
-    Raises SchemaUnknown, StoreUnavailable, EmbeddedDatabaseFailed.
+    Raises SchemaUnknown, RightsMissing, StoreUnavailable, EmbeddedDatabaseFailed.
     """
     async with open_database(settings, report=report) as dsn:
         if down_to is None:

@@ -155,6 +155,18 @@ class StoreUnavailable(AnselError):
         super().__init__("The database does not answer. Nothing was changed; try again shortly.")
 
 
+class RightsMissing(AnselError):
+    """The database's role has no right to something; `what` is how the database says so."""
+
+    code = "RIGHTS_MISSING"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The database's role may not do that: {what}. Run anselai migrate as the role that owns the tables, and as"
+            " the same role what anselai migrate --grants ROLE prints; docs/database-role.md shows how."
+        )
+
+
 class SchemaBehind(AnselError):
     code = "SCHEMA_BEHIND"
 

@@ -153,7 +153,7 @@ class Database:
 
         It sees the rows of this studio only, whatever its statements ask for: those of none unless it is named, and
         those of all with EVERY_STUDIO. `at_once` is for an act that reads nothing before it has sent all it has to say.
-        Raises StoreUnavailable, also when the server stays silent for `within` seconds.
+        Raises RightsMissing, and StoreUnavailable, also when the server stays silent for `within` seconds.
         """
         with translated():
             for _ in range(_TRIES - 1):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import errors
 
-from anselai.domain.errors import InvalidInput, StoreUnavailable
+from anselai.domain.errors import InvalidInput, RightsMissing, StoreUnavailable
 
 # OperationalError is what the world does to us: refused, cut off, timed out, shut down, out of space, a lock not given.
 # The others say that the server is a standby now, or that it ended a session which was idle in a transaction.
@@ -29,7 +29,9 @@ TRY_AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the driver's errors about the store being away into StoreUnavailable, about values into InvalidInput."""
+    """Turn the driver's errors about the store being away into StoreUnavailable, about values into InvalidInput, and
+    about what the role may not do into RightsMissing.
+    """
     try:
         yield
     except UNFIT_VALUES as error:
@@ -38,5 +40,7 @@ def translated() -> Iterator[None]:
             "A value cannot be stored or looked for: it is too long or out of range, or it is a text with a character "
             "that cannot be stored (NUL, or half of a surrogate pair).",
         ) from error
+    except errors.InsufficientPrivilege as error:
+        raise RightsMissing(error.diag.message_primary or "its rights do not suffice") from error
     except AWAY as error:
         raise StoreUnavailable from error

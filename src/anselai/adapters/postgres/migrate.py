@@ -41,7 +41,10 @@ def _silent(_line: str) -> None:
 
 
 def current(dsn: Secret) -> str | None:
-    """The revision that the database is at; None before the first. Raises StoreUnavailable, InvalidSettings."""
+    """The revision that the database is at; None before the first.
+
+    Raises StoreUnavailable, RightsMissing, InvalidSettings.
+    """
     with translated(), _connect(dsn, autocommit=True) as connection:
         try:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
@@ -51,7 +54,10 @@ def current(dsn: Secret) -> str | None:
 
 
 def upgrade(dsn: Secret, revision: str = "head", *, report: Report = _silent) -> None:
-    """Apply every revision up to this one. Raises SchemaUnknown when a newer version was here, StoreUnavailable.
+    """Apply every revision up to this one.
+
+    Raises SchemaUnknown when a newer version was here, RightsMissing where the role does not own the tables, and
+    StoreUnavailable.
 
     Safe to call from many processes at once: one migrates, the others wait and find the work done.
     """
@@ -78,7 +84,7 @@ def sql(since: str | None = None) -> str:
 
 def _migrate(dsn: Secret, step: "Callable[[Any, Config], None]", report: Report) -> None:
     from alembic import command
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import OperationalError, ProgrammingError
 
     try:
         with _locked(dsn, report) as connection:
@@ -88,8 +94,9 @@ def _migrate(dsn: Secret, step: "Callable[[Any, Config], None]", report: Report)
             config = alembic_config(report)
             config.attributes["connection"] = connection
             _with_patience(lambda: step(command, config), report)
-    except OperationalError as error:  # psycopg's, in SQLAlchemy's wrapping
-        raise StoreUnavailable from error
+    except (OperationalError, ProgrammingError) as wrapping:
+        with translated():
+            raise wrapping.orig or wrapping from wrapping
 
 
 def _with_patience(step: Callable[[], None], report: Report) -> None:

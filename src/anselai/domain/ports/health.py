@@ -11,4 +11,7 @@ class StoreHealth(Protocol):
 
     @abstractmethod
     async def check_schema(self) -> None:
-        """Return if the schema is the one this version needs. Raises SchemaBehind, SchemaUnknown, StoreUnavailable."""
+        """Return if the schema is the one this version needs.
+
+        Raises SchemaBehind, SchemaUnknown, RightsMissing and StoreUnavailable.
+        """
