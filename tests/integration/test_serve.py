@@ -5,10 +5,12 @@ import signal
 import socket
 import stat
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from anselai.adapters.crypto.keyring import generate_secret
 from anselai.adapters.postgres.embedded import start_embedded
@@ -258,6 +260,31 @@ def test_a_password_of_the_database_is_never_printed(empty_home: Home) -> None:
     assert done.code == 1
     assert "STORE_UNAVAILABLE" in done.err
     assert "Connection refused" in done.err
+    assert "a-secret-password" not in done.out + done.err
+
+
+@pytest.mark.parametrize("command", ["serve", "scheduler", "migrate", "connections list", "check"])
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"dbname": "no-such-studio"}, "does not exist"),
+        ({"user": "somebody-unknown", "password": "a-secret-password"}, "does not exist"),
+        ({"host": "nowhere.invalid"}, "failed to resolve host 'nowhere.invalid'"),
+        ({"host": "127.0.0.1", "port": "1"}, "Connection refused"),
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_named_with_the_reason(
+    external: Home, command: str, changed: dict[str, str], told: str
+) -> None:
+    address = {**conninfo_to_dict(external.settings["DATABASE_URL"]), **changed}
+    done = external.run(*command.split(), DATABASE_URL=f"postgresql://?{urlencode(address)}")
+    assert done.code == 1
+    [line] = [each for each in (done.out + done.err).splitlines() if "STORE_UNAVAILABLE" in each]
+    assert f"{address['dbname']} on {address['host']}" in line
+    assert told in line
+    assert "Check DATABASE_URL" in line
+    assert "try again" not in line
+    assert str(address["user"]) not in done.out + done.err
     assert "a-secret-password" not in done.out + done.err
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from anselai.adapters.postgres.first_contact import reason
 from anselai.domain.errors import InvalidSettings
 from anselai.domain.secret import Secret
 from anselai.settings import Settings, database_place, database_secrets, load_settings
@@ -49,3 +50,26 @@ def test_what_the_environment_calls_a_secret_is_one_and_the_rest_is_not() -> Non
     environment = {"META_APP_SECRET": "a-secret", "X_PASSPHRASE": "another", "META_APP_ID": "public", "PATH": "/bin"}
     assert set(load_settings(environment, dotenv=None).secrets) == {Secret("a-secret"), Secret("another")}
     assert Settings().secrets == ()
+
+
+TO_SERVER = 'connection to server at "10.0.0.1", port 5432 failed:'
+REFUSED = "Connection refused\n\tIs the server running on that host?"
+
+
+@pytest.mark.parametrize(
+    ("told", "reasons"),
+    [
+        (
+            f'connection failed: {TO_SERVER} FATAL:  no such user "me"\n{TO_SERVER} FATAL:  user "me", no TLS',
+            'FATAL: no such user "..."; FATAL: user "...", no TLS',
+        ),
+        (
+            f"All failures were:\n- hostaddr: '::1': {TO_SERVER} {REFUSED}\n- {TO_SERVER} {REFUSED}",
+            "Connection refused",
+        ),
+        ("failed to resolve host 'db': [Errno -2] unknown", "failed to resolve host 'db': [Errno -2] unknown"),
+        ("connection timeout expired", "connection timeout expired"),
+    ],
+)
+def test_what_a_driver_tells_of_its_attempts_is_one_line_without_the_user(told: str, reasons: str) -> None:
+    assert reason(told, "me") == reasons

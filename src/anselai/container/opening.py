@@ -11,6 +11,7 @@ from anselai.adapters.crypto.keyring import generate_secret
 from anselai.adapters.platforms.registry import InstalledPlatforms
 from anselai.adapters.postgres import migrate
 from anselai.adapters.postgres.embedded import start_embedded
+from anselai.adapters.postgres.first_contact import check_opens
 from anselai.adapters.system import SystemClock
 from anselai.application.ansel import Ansel
 from anselai.application.running_jobs import WorkerLimits
@@ -20,7 +21,7 @@ from anselai.domain.errors import StoreUnavailable
 from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.platform_client import PlatformPlugin
 from anselai.domain.secret import Secret
-from anselai.settings import Settings, load_settings
+from anselai.settings import Settings, database_place, load_settings
 
 Report = Callable[[str], None]
 
@@ -58,9 +59,12 @@ async def open_container(
 async def open_database(settings: Settings, *, report: Report = silent) -> AsyncIterator[Secret]:
     """The address of the settings' database; the embedded one runs for as long as this is open.
 
-    Raises EmbeddedDatabaseFailed. Cancelled while the server starts, it waits for that and stops the server again.
+    Raises EmbeddedDatabaseFailed, and StoreUnavailable for one of somebody else's that cannot be opened, with the
+    reason. Cancelled while the server starts, it waits for that and stops the server again.
     """
     if settings.database_url is not None:
+        host, name = database_place(settings.database_url)
+        await check_opens(settings.database_url, f"The database {name or 'of its user'} on {host or 'this machine'}")
         yield settings.database_url
         return
     starting = asyncio.create_task(asyncio.to_thread(start_embedded, settings.data_dir, report=report))

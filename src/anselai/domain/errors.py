@@ -151,8 +151,8 @@ class LeaseLost(AnselError):
 class StoreUnavailable(AnselError):
     code = "STORE_UNAVAILABLE"
 
-    def __init__(self) -> None:
-        super().__init__("The database does not answer. Nothing was changed; try again shortly.")
+    def __init__(self, why: str = "The database does not answer. Nothing was changed; try again shortly.") -> None:
+        super().__init__(why)
 
 
 class RightsMissing(AnselError):
