@@ -11,12 +11,14 @@ from anselai.adapters.postgres.database import Connection, Database
 from anselai.adapters.postgres.jobs import PostgresSyncJobs
 from anselai.adapters.postgres.records import PostgresRecords
 from anselai.adapters.postgres.schedules import PostgresSchedules
+from anselai.adapters.postgres.sealed_tokens import PostgresSealedTokens
 from anselai.adapters.postgres.sync_log import PostgresSyncLog
-from anselai.domain.connection import ConnectionKey
+from anselai.domain.connection import ConnectionKey, SealedToken
 from anselai.domain.errors import AnselError, ConnectionNotFound, IdempotencyKeyReused, LeaseLost
 from anselai.domain.frequency import Frequency
 from anselai.domain.ports.jobs import QueuedJob
 from anselai.domain.ports.schedules import PlannedSlot
+from anselai.domain.ports.sealed_tokens import Resealed
 from anselai.domain.ports.sync_log import LogQuery
 from anselai.domain.schedule import SlotPlan
 from anselai.domain.sync_job import AttemptResult, Outcome
@@ -25,6 +27,7 @@ from tests.samples import GOOGLE, a_connection, a_metric, a_schedule, some_id
 META = ConnectionKey("default", "meta")
 HOUR = timedelta(hours=1)
 ROUNDS = 20
+PATIENCE = 5.0  # seconds; what waits for a row waits until somebody gives up
 
 
 async def test_no_job_or_schedule_survives_the_removal_of_its_connection(database: Database) -> None:
@@ -258,3 +261,22 @@ async def test_a_cancellation_and_a_claim_at_once_leave_nothing_running(database
         assert len(cancelled) == 3
         assert await jobs.active("default") == []
         assert await jobs.renew([each.job.lease for each in claimed], HOUR) == frozenset()
+
+
+async def test_a_rotation_waits_for_nobody_who_holds_a_row_and_no_reader_waits_for_a_rotation(
+    database: Database, database_url: str
+) -> None:
+    connections, sealed_tokens = PostgresConnections(database=database), PostgresSealedTokens(database=database)
+    for key in (GOOGLE, META):
+        await connections.add(a_connection(key, refresh_token=None), [])
+    stored = await sealed_tokens.not_sealed_with([], None, 2)
+    anew = [Resealed(before=each, access_token=SealedToken("anew"), refresh_token=None) for each in stored]
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        await other.execute("SET anselai.studio = '*'")
+        await other.execute("SELECT 1 FROM platform_connections WHERE platform = 'google' FOR NO KEY UPDATE")
+        assert await asyncio.wait_for(sealed_tokens.reseal(anew), PATIENCE) == 1
+        # What a rotation holds while its statement lasts is such a lock, too.
+        held = await asyncio.wait_for(connections.get(GOOGLE), PATIENCE)
+    assert held.access_token == a_connection().access_token
+    assert (await connections.get(META)).access_token == "anew"
+    assert await sealed_tokens.reseal(anew) == 1

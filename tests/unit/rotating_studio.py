@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from anselai.adapters.crypto.aes_gcm import AesGcmCipher
@@ -89,6 +90,7 @@ def a_rotating_studio() -> Studio:
             ledger=SealLedger(tally=cipher.tally, sealed_tokens=tokens),
             audit=audit,
             clock=store.clock,
+            pause=timedelta(0),
         ),
         keys=SealingKeys(cipher=cipher, sealed_tokens=tokens, audit=audit),
         old_vault=TokenVault(cipher=AesGcmCipher(derive_ring(OLD))),

@@ -64,7 +64,9 @@ async def test_a_dry_run_tells_and_changes_nothing(studio: Studio) -> None:
     studio.connect(3)
     before = dict(studio.store.connections)
     assert await studio.rotation.run(dry_run=True) == RotationResult(resealed=3)
+    await studio.rotation.ledger.settle()  # as everybody does who stores a token, and who closes AnselAI
     assert studio.store.connections == before
+    assert await studio.tokens.uses() == {}, "nothing was sealed"
 
 
 async def test_tokens_that_a_refresh_brought_meanwhile_win(studio: Studio) -> None:

@@ -5,8 +5,10 @@ became others meanwhile is left alone, and is sealed with the primary key alread
 whoever was interrupted starts again, and finds only what is left.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from anselai.application.audit import Audit
 from anselai.application.connection_swap import swap
@@ -22,6 +24,7 @@ from anselai.domain.ports.sealed_tokens import IN_FILES, Resealed, SealedRow, Se
 
 BATCH = 500
 PASSES = 20  # those who hold a row, or still seal with an older key, are given so many chances to be done
+PAUSE = timedelta(milliseconds=20)  # before the second pass, and longer by itself before each that follows
 
 Progress = Callable[[int], None]
 
@@ -55,13 +58,21 @@ class KeyRotation:
     audit: Audit
     clock: Clock
     keys_in_files: bool = False
+    pause: timedelta = PAUSE
 
     async def to_do(self, *, afresh: bool = False) -> int:
-        """How many connections have a token that needs another key than the primary one, counted once for each key;
-        `afresh`, than one that is still to be made.
+        """How many connections have a token that needs another key than the primary one; `afresh`, than one that is
+        still to be made.
         """
-        done = self._done(afresh)
-        return sum(n for key_id, n in (await self.sealed_tokens.rows_per_key()).items() if key_id not in done)
+        return await self.sealed_tokens.number_not_sealed_with(self._done(afresh))
+
+    async def is_unfinished(self) -> bool:
+        """Whether a token needs an older key of the ring: an earlier rotation was interrupted.
+
+        What needs a key that is not here is damaged, or waits for that key. No rotation is brought to an end by it.
+        """
+        rows = await self.sealed_tokens.rows_per_key()
+        return any(rows.get(key_id) for key_id in self.cipher.key_ids()[1:])
 
     async def check_everybody_knows(self) -> None:
         """Raises RotationTooEarly when a living process does not have the primary key: it could open no new seal."""
@@ -74,19 +85,23 @@ class KeyRotation:
     async def run(
         self, *, dry_run: bool = False, afresh: bool = False, progress: Progress = untold, batch: int = BATCH
     ) -> RotationResult:
-        """Seal anew until nothing is left to do, or nobody can. `progress` hears of every connection that is done.
+        """Seal anew until nothing is left to do, or nobody can. `progress` hears of every connection once, when it was
+        looked at.
 
         A dry run opens what would be sealed anew, and changes nothing; `afresh`, with a key that is still to be made.
         Raises RotationTooEarly.
         """
         await self.check_everybody_knows()
-        result, resealed = await self._pass(dry_run, afresh, progress, batch), 0
-        for _ in range(PASSES):
-            if dry_run or not result.left:
+        result = RotationResult()
+        for number in range(PASSES):
+            await asyncio.sleep(self.pause.total_seconds() * number)
+            found = await self._pass(dry_run, afresh, untold if number else progress, batch)
+            result.resealed += found.resealed
+            result.unreadable = found.unreadable
+            if not dry_run:  # the store is asked: somebody may have stored an older seal behind the back of a pass
+                result.left = max(0, await self.to_do() - found.unreadable)
+            if not result.left:
                 break
-            resealed += result.resealed
-            result = await self._pass(dry_run, afresh, progress, batch)
-        result.resealed += resealed
         if result.resealed and not dry_run:
             done = f"{result.resealed} connections sealed anew"
             await self.audit.record(EVERY_STUDIO, AuditAction.SEALING_KEY_ROTATED, self.cipher.key_ids()[0], done)
@@ -99,7 +114,7 @@ class KeyRotation:
         result, after, primary = RotationResult(), None, self.cipher.key_ids()[0]
         while rows := await self.sealed_tokens.not_sealed_with(self._done(afresh), after, batch):
             after = rows[-1].id
-            attempts = [(each, self._resealed(each, primary)) for each in rows]
+            attempts = [(each, self._resealed(each, primary, dry_run)) for each in rows]
             anew = [resealed for _, resealed in attempts if resealed is not None]
             if dry_run:
                 done = len(anew)
@@ -109,16 +124,15 @@ class KeyRotation:
                 await self.ledger.settle()
                 done = await self.sealed_tokens.reseal(anew) if anew else 0
             result.resealed += done
-            result.left += len(anew) - done
             result.unreadable += len(rows) - len(anew)
-            progress(done)
+            progress(len(rows))
         return result
 
-    def _resealed(self, row: SealedRow, primary: str) -> Resealed | None:
+    def _resealed(self, row: SealedRow, primary: str, dry_run: bool) -> Resealed | None:
         def anew(sealed: SealedToken, field: TokenField) -> SealedToken:
             binding = TokenBinding(row.key, field)
             token = self.cipher.open(sealed, binding)
-            return sealed if key_id_of(sealed) == primary else self.cipher.seal(token, binding)
+            return sealed if dry_run or key_id_of(sealed) == primary else self.cipher.seal(token, binding)
 
         try:
             return Resealed(

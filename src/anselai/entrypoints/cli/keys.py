@@ -133,13 +133,15 @@ async def _rotate(ansel: Ansel, settings: Settings, *, dry_run: bool, new_key: b
     from anselai.container import add_primary_key, keeps_keys_in_files
 
     await ansel.rotation.check_everybody_knows()
-    to_do = await ansel.rotation.to_do()
-    afresh = keeps_keys_in_files(settings) and (new_key or not to_do)
+    in_files = keeps_keys_in_files(settings)
+    afresh = in_files and (new_key or not await ansel.rotation.is_unfinished())
     if afresh and dry_run:
         say("A new primary key would be made.")
     elif afresh:
         say(f"The new primary key is {add_primary_key(settings)}. Keep a copy of the files in {settings.data_dir}.")
-    elif not to_do:
+    elif in_files:
+        say("An earlier rotation is not at its end: no new key is made before. --new-key makes one all the same.")
+    elif not await ansel.rotation.to_do():
         say(f"Every token is sealed with the primary key.\n\n{NEXT_KEY}")
         return None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
