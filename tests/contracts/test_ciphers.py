@@ -9,9 +9,18 @@ from dataclasses import dataclass, field
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from dependency_injector.providers import Object
 
 from anselai.adapters.crypto.aes_gcm import AesGcmCipher
 from anselai.adapters.crypto.keyring import KeyRing, SealingKey, derive_key, derive_ring, generate_secret
+from anselai.adapters.platforms.registry import InstalledPlatforms
+from anselai.adapters.platforms.stub import StubClient
+from anselai.adapters.system import SystemClock
+from anselai.application.ansel import Ansel
+from anselai.application.running_jobs import WorkerLimits
+from anselai.application.sealing_keys import KeyRole
+from anselai.container.providers import Container, MemoryStores
+from anselai.domain.errors import KeyNeeded, KeysMissing
 from anselai.domain.ports.cipher import TokenCipher
 from anselai.domain.secret import Secret
 from tests.contracts.cipher_contract import ACCESS, CANARY, CipherContract
@@ -86,3 +95,41 @@ class TestCipherOfAnExternalKeyService(CipherContract):
         assert isinstance(cipher, AesGcmCipher)
         for key in cipher.ring.keys:
             assert bytes.fromhex(key.key.reveal()) not in self.FIRST + self.SECOND
+
+    async def test_starts_status_rotations_and_retirements_take_its_ring_for_any_other(self) -> None:
+        old_id, new_id = [each.id for each in (await ring_from(self.SERVICE, self.FIRST, self.SECOND)).keys]
+        clock = SystemClock()
+        stores = MemoryStores(clock=clock)
+
+        async def opened(primary: bytes, *older: bytes) -> Ansel:
+            """As a start of another process over the same store."""
+            container = Container(
+                stores=stores,
+                encryption_key=generate_secret(),  # which signs sessions
+                ring=Object(await ring_from(self.SERVICE, primary, *older)),
+                platforms=InstalledPlatforms([StubClient], {}),
+                clock=clock,
+                limits=WorkerLimits(),
+            )
+            return container.ansel()
+
+        ansel = await opened(self.FIRST, self.SECOND)
+        await ansel.connections.save_connection("stub", access_token=CANARY)
+        with pytest.raises(KeysMissing, match=old_id):
+            await (await opened(self.SECOND)).keys.check()
+        ansel = await opened(self.SECOND, self.FIRST)
+        await ansel.keys.check()
+        assert [(each.id, each.role, each.rows) for each in await ansel.keys.status()] == [
+            (new_id, KeyRole.PRIMARY, 0),
+            (old_id, KeyRole.OLDER, 1),
+        ]
+        with pytest.raises(KeyNeeded):
+            await ansel.keys.retire(old_id, None)
+        asked = self.SERVICE.asked
+        assert (await ansel.rotation.run()).resealed == 1
+        assert not await ansel.keys.retire(old_id, None), "the operator takes it out"
+        assert self.SERVICE.asked == asked
+        ansel = await opened(self.SECOND)
+        await ansel.keys.check()
+        [stored] = await ansel.connections.connections.list("default")
+        assert ansel.connections.vault.open_credentials(stored).access_token == Secret(CANARY)

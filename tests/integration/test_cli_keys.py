@@ -62,6 +62,19 @@ def test_a_key_of_the_settings_is_not_rotated_to_beside_a_serve_that_reads_its_k
         still = home.run("keys", "retire", old, ENCRYPTION_KEY=mine.reveal())
         assert "still seals" in still.err
         assert aware.stop() == 0
+    gone = home.run("keys", "retire", old, ENCRYPTION_KEY=mine.reveal())
+    assert f"Remove {home.data / 'encryption.key'}" in gone.out
+    (home.data / "encryption.key").unlink()
+    assert home.json("connections", "test", "google", ENCRYPTION_KEY=mine.reveal())["ok"]
+
+
+def test_a_key_of_the_settings_forgets_what_is_kept_in_files(home: Home) -> None:
+    old = primary_of(home)
+    assert home.run("keys", "rotate", "--new-key").code == 0
+    mine, other = generate_secret(), generate_secret()
+    settings = {"ENCRYPTION_KEY": mine.reveal(), "ENCRYPTION_KEYS_OLD": other.reveal()}
+    assert f"The key {old} is forgotten" in home.run("keys", "retire", old, **settings).out
+    assert "Take it out of ENCRYPTION_KEYS_OLD" in home.run("keys", "retire", derive_key(other).id, **settings).out
 
 
 def test_a_rotation_that_was_interrupted_is_brought_to_its_end_before_another_key_is_made(home: Home) -> None:

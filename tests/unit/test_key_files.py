@@ -151,6 +151,16 @@ def test_a_running_process_seals_with_a_new_key_from_its_first_seal_on(files: Ke
     assert key_id_of(running.seal(Secret("token"), ACCESS)) == primary
 
 
+def test_a_running_process_keeps_the_keys_it_had_when_others_take_their_place_in_the_files(files: KeyFiles) -> None:
+    running = cipher_of(files)
+    first = running.seal(Secret("token"), ACCESS)
+    files.path.unlink()
+    other = files.ring().primary.id  # a first ask makes a key
+    second = running.seal(Secret("token"), ACCESS)
+    assert [key_id_of(each) for each in (first, second)] == [running.key_ids()[1], other]
+    assert [running.open(each, ACCESS).reveal() for each in (first, second)] == ["token"] * 2
+
+
 def test_a_running_process_goes_on_without_its_files(files: KeyFiles) -> None:
     running = cipher_of(files)
     sealed = running.seal(Secret("token"), ACCESS)

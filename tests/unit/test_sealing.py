@@ -37,6 +37,16 @@ class CountingAead:
         return self.real.decrypt(nonce, data, associated_data)
 
 
+def test_a_key_that_a_list_of_older_ones_cannot_hold_is_given_there_as_hex_of_the_same_bytes() -> None:
+    text = "a-walk, in 9 fields of barley..."
+    assert derive_key(Secret(text.encode().hex())) == derive_key(Secret(text))
+    with pytest.raises(
+        InvalidSettings, match="a comma or a space in it has to be given as the hex or base64"
+    ) as refused:
+        derive_ring(generate_secret(), [Secret(each) for each in text.replace(",", " ").split()])
+    assert "barley" not in str(refused.value)
+
+
 def test_every_refusal_costs_one_attempt_over_as_much_data_as_was_given() -> None:
     first, second = generate_secret(), generate_secret()
     cipher = AesGcmCipher(derive_ring(first, [second]), new_aead=CountingAead)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from dependency_injector.providers import Object
 
+from anselai.adapters.crypto.keyring import generate_secret
 from anselai.adapters.platforms.registry import InstalledPlatforms
 from anselai.adapters.platforms.stub import StubClient
 from anselai.adapters.postgres.database import Database
@@ -12,23 +13,21 @@ from anselai.adapters.postgres.rehearsal import Rehearsal
 from anselai.adapters.system import RandomIds, SystemClock
 from anselai.application.ansel import Ansel
 from anselai.application.running_jobs import WorkerLimits
-from anselai.container.keys import key_of, older_keys_of
 from anselai.container.providers import Container, PostgresStores
 from anselai.domain.secret import Secret
 from anselai.settings import Settings
 
 
 @asynccontextmanager
-async def open_rehearsal(dsn: Secret, settings: Settings) -> AsyncIterator[Ansel]:
+async def open_rehearsal(dsn: Secret) -> AsyncIterator[Ansel]:
     """Everything over tables of its own in this database, seen by nobody else and gone at the end, with one stub.
 
-    Raises InvalidSettings, StoreUnavailable.
+    So is its key: what it seals is counted in those tables. Raises InvalidSettings, StoreUnavailable.
     """
     rehearsal = Rehearsal(dsn)
     container = Container(
         stores=PostgresStores(database=Object(rehearsal)),
-        encryption_key=key_of(settings),
-        older_keys=Object(older_keys_of(settings)),
+        encryption_key=generate_secret(),
         platforms=InstalledPlatforms([StubClient], {}),
         clock=SystemClock(),
         limits=WorkerLimits(),

@@ -87,8 +87,18 @@ def add_primary_key(settings: Settings) -> str:
 
 
 def kept_keys(settings: Settings) -> KeptKeys | None:
-    """The keys in files, where they are used."""
-    return _files(settings) if keeps_keys_in_files(settings) else None
+    """The older keys in files, beside the embedded database."""
+    return _files(settings) if settings.database_url is None else None
+
+
+def how_to_remove(settings: Settings, key_id: str) -> str:
+    """What is left to a person for a key that may go and is none of `kept_keys`."""
+    files = _files(settings)
+    if settings.database_url is not None or key_id in (derive_key(each).id for each in settings.encryption_keys_old):
+        return "Take it out of ENCRYPTION_KEYS_OLD of every process."
+    if files.path.exists() and derive_key(files.primary()).id == key_id:
+        return f"Remove {files.path}, which holds it."
+    return f"There is no such key in {settings.data_dir}."
 
 
 def _files(settings: Settings) -> KeyFiles:

@@ -97,7 +97,7 @@ async def check_foundation(settings: Settings, *, say: Say, report: Say) -> bool
         await tally.check("encryption", lambda: steps.encryption(found.ansel))
         rehearsal = await tally.check(
             "rehearsal",
-            lambda: stack.enter_async_context(open_rehearsal(found.dsn, found.settings)),
+            lambda: stack.enter_async_context(open_rehearsal(found.dsn)),
             steps.tell_rehearsal,
         )
         if rehearsal is not None:

@@ -105,8 +105,8 @@ class AesGcmCipher(TokenCipher):
 
     def _renew(self) -> bool:
         ring = self._renewed() if self._renewed is not None else None
-        if ring is not None:
-            self._use(ring)
+        if ring is not None:  # what it could open until now may still be needed here, and somebody's key file be lost
+            self._use(KeyRing(primary=ring.primary, older=(*ring.older, *self.ring.keys)))
         return ring is not None
 
     def _use(self, ring: KeyRing) -> None:

@@ -16,6 +16,7 @@ KEY_BYTES = 32
 KEY_ID_BYTES = 6
 FEWEST_DIFFERENT_BYTES = 12
 GENERATE = "anselai keys generate"
+SEPARATED = "One that has a comma or a space in it has to be given as the hex or base64 of its bytes. "
 ENCRYPTION_KEY = "ENCRYPTION_KEY"
 _PLACEHOLDERS = ("change", "placeholder", "example", "your-", "your_", "replace", "password", "encryption", "secret")
 _RUNS = ("123456", "abcdef", "qwerty")
@@ -66,7 +67,7 @@ def parse_secret(secret: Secret, name: str = ENCRYPTION_KEY) -> bytes:
     if material is None:
         raise InvalidSettings(
             f"{subject} must be 32 characters, or 32 bytes as hex (64 digits) or base64 (44 characters). "
-            f"Make a good one with: {GENERATE}"
+            f"{'' if name == ENCRYPTION_KEY else SEPARATED}Make a good one with: {GENERATE}"
         )
     if _looks_made_up(text, material):
         subject = name if name == ENCRYPTION_KEY else f"A key of {name}"

@@ -111,19 +111,16 @@ def rotate(*, dry_run: bool, new_key: bool) -> None:
 def retire(*, key_id: str) -> None:
     """Let the key with this ID go, if no stored token needs it and no running process seals with it.
 
-    With the embedded database it is taken out of the file of older keys. Elsewhere this only tells that it may be taken
-    out of ENCRYPTION_KEYS_OLD.
+    With the embedded database it is taken out of the file of older keys. Elsewhere this only tells that it may go, and
+    where a person takes it out.
     """
-    from anselai.container import kept_keys
+    from anselai.container import how_to_remove, kept_keys
 
     settings = settings_and_log()
-    kept = kept_keys(settings)
-    if with_ansel(lambda ansel: ansel.keys.retire(key_id, kept)):
+    if with_ansel(lambda ansel: ansel.keys.retire(key_id, kept_keys(settings))):
         say(f"The key {key_id} is forgotten.")
-    elif kept is None:
-        say(f"No stored token needs the key {key_id}. Take it out of ENCRYPTION_KEYS_OLD of every process.")
     else:
-        say(f"There is no key {key_id} in {settings.data_dir}, and no stored token needs it.")
+        say(f"No stored token needs the key {key_id}. {how_to_remove(settings, key_id)}")
 
 
 async def _rotate(ansel: Ansel, settings: Settings, *, dry_run: bool, new_key: bool) -> Rotated | None:
