@@ -80,7 +80,7 @@ def database_secrets(url: Secret) -> list[Secret]:
     found = _DATABASE_URL.fullmatch(url.reveal())
     if found is None:
         return [url]
-    queried = parse_qs(found["query"] or "").get("password", [])
+    queried = [each for name in ("password", "sslpassword") for each in parse_qs(found["query"] or "").get(name, [])]
     written = found["password"] or ""
     return [url, *(Secret(each) for each in (written, unquote(written), *queried) if each)]
 

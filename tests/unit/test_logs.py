@@ -76,6 +76,8 @@ def test_a_password_of_another_address_is_blotted_out_too() -> None:
 def test_a_password_in_a_query_is_known() -> None:
     settings = Settings(database_url=Secret("postgresql:///anselai?user=me&password=hunter2hunter2"))
     assert Secret("hunter2hunter2") in settings.secrets
+    settings = Settings(database_url=Secret("postgresql://me@host/anselai?sslkey=k&sslpassword=of%20the%20key"))
+    assert Secret("of the key") in settings.secrets
 
 
 def test_what_is_no_secret_stays_as_it_is() -> None:

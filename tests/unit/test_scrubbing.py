@@ -12,7 +12,7 @@ from anselai.domain.connection import Credentials
 from anselai.domain.ports.platform_client import PlatformConfig
 from anselai.domain.scrubbing import KnownSecrets, blotted, scrubbed
 from anselai.domain.secret import Secret
-from tests.canaries import ACCESS, CLIENT_SECRET, PASSWORD, listen
+from tests.canaries import ACCESS, CLIENT_SECRET, PASSWORD, listen, spellings
 
 
 @pytest.mark.parametrize("secret", [ACCESS, PASSWORD, CLIENT_SECRET])
@@ -37,6 +37,12 @@ def test_a_secret_is_blotted_out_in_every_usual_spelling(secret: str, before: st
         assert told.endswith(" (401)")
 
 
+@pytest.mark.parametrize("secret", [ACCESS, PASSWORD, CLIENT_SECRET, "EAAB0123456789xyzXYZ"])
+def test_nor_is_one_heard_in_any_spelling_that_is_listened_for(secret: str) -> None:
+    whole = [spelt for how, spelt in spellings(secret) if how != "in part" and "base64" not in how]
+    assert {scrubbed(each, [Secret(secret)]) for each in whole} == {"***"}
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -52,6 +58,15 @@ def test_a_secret_is_blotted_out_in_every_usual_spelling(secret: str, before: st
         f"ansel_{'0a' * 16}_{re.sub('[^A-Za-z0-9]', '_', ACCESS):x<43.43}",
         f"postgresql://studio:{ACCESS.replace('/', '')}@db.example/anselai",
         f"password='{ACCESS}'",
+        f"sslpassword={ACCESS}",
+        f"PGPASSWORD={ACCESS}",
+        f'{{"password": "{ACCESS}"}}',
+        f"GET /login?next=%2Fme%3Faccess_token%3D{quote(ACCESS)}",
+        f"grant_type=authorization_code&code={ACCESS}&state=1",
+        f"https://app.example/callback?code={ACCESS}",
+        f"client_assertion={ACCESS}",
+        f"appsecret_proof={ACCESS}",
+        f"Authorization: OAuth {ACCESS}",
     ],
 )
 def test_so_is_one_that_nobody_knows_but_its_form_tells(said: str) -> None:
@@ -67,6 +82,8 @@ def test_so_is_one_that_nobody_knows_but_its_form_tells(said: str) -> None:
         "Add the missing keys to ENCRYPTION_KEYS_OLD.",
         "As the header Authorization: Bearer <key>",
         "Bearer authentication is asked for",
+        "OAuth authentication by OAuth 2.0, code=UNAUTHENTICATED, error_code=ANOTHER_ERROR",
+        "password authentication failed",
         "12:30 at https://example.com/a:b@c",
     ],
 )
@@ -83,6 +100,33 @@ def test_what_a_client_was_told_is_known_for_a_while_and_its_settings_for_good()
         Credentials(access_token=Secret(f"token {number}"))
     assert blotted(said, SETTINGS, TOKENS) == f"*** {ACCESS} not even a Secret"
     assert blotted("token 999", SETTINGS, TOKENS) == "***"
+
+
+def test_a_token_is_known_as_long_as_its_call_runs_however_many_others_begin_and_end() -> None:
+    slow = Credentials(access_token=Secret(ACCESS), refresh_token=Secret(CLIENT_SECRET))
+    for number in range(1000):
+        Credentials(access_token=Secret(f"token {number}"))
+    assert blotted(f"{ACCESS} {CLIENT_SECRET}", TOKENS) == "*** ***", "also when nothing was looked through meanwhile"
+    for number in range(1000, 2000):
+        Credentials(access_token=Secret(f"token {number}"))
+        assert blotted(f"token {number}", TOKENS) == "***"
+    assert blotted(ACCESS, TOKENS) == "***"
+    del slow
+    Credentials(access_token=Secret("the next token"))
+    assert blotted(f"{ACCESS}, the next token", TOKENS) == "***, ***", "for a while"
+    for number in range(1000):
+        Credentials(access_token=Secret(f"token {number}"))
+    assert blotted(ACCESS, TOKENS) == ACCESS
+
+
+def test_more_calls_may_run_than_are_remembered() -> None:
+    known = KnownSecrets(most=2)
+    running = [Secret(f"token {letter}") for letter in "ABCDE"]
+    known.add(running)
+    assert blotted("token A, token C, token E", known) == "***, ***, ***"
+    running.clear()
+    known.add([Secret("token F")])
+    assert blotted("token A, token E, token F", known) == "token A, ***, ***"
 
 
 def test_a_secret_is_spelt_once_however_often_it_is_added_and_looked_for() -> None:

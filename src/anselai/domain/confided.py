@@ -9,12 +9,12 @@ from typing import Final
 from anselai.domain.scrubbing import KnownSecrets
 from anselai.domain.secret import Secret
 
-TOKENS: Final = KnownSecrets(most=512)  # of calls; two for each, of more calls than run at once
+TOKENS: Final = KnownSecrets(most=512)  # of calls that run, and the last of others
 SETTINGS: Final = KnownSecrets()  # of platforms; these stay
 
 
 def confide_tokens(tokens: Iterable[Secret]) -> None:
-    """The tokens of a call, which are soon replaced by those of later calls."""
+    """The tokens of a call, known as long as somebody holds them, as who calls does, and for a while after that."""
     TOKENS.add(tokens)
 
 

@@ -11,6 +11,7 @@ from html import escape
 from threading import RLock
 from typing import Final
 from urllib.parse import quote, quote_plus
+from weakref import WeakValueDictionary
 
 from anselai.domain.secret import Secret
 
@@ -19,24 +20,31 @@ HIDDEN: Final = "***"
 _PLAIN: Final = re.compile(r"[\w.~-]+", re.ASCII)  # as most tokens are: the same in text, URL, JSON, repr and HTML
 
 _NAME: Final = (
-    r"(?:(?:access|refresh|id|auth|exchange|session)[_-]?token|(?:client|app)[_-]?secret|(?:api|encryption)[_-]?key)"
+    r"(?:(?:access|refresh|id|auth|exchange|session)[_-]?token|(?:client|app)[_-]?secret|(?:api|encryption)[_-]?key"
+    r"|appsecret[_-]?proof|client[_-]?assertion)"
 )
 
+_SEPARATOR: Final = r"\\?['\"]?\s*(?:[=:]|%(?:25)?3D)\s*\\?['\"]?"
+
 # What shows by its form that it is a secret, known or not: of an address its `user:password@`, what stands after a
-# telling name in JSON, in a query or in a repr, what an Authorization header holds, and our own keys.
+# telling name in JSON, in a query (encoded once more, perhaps) or in a repr, what an Authorization header holds, and
+# our own keys. A `code` in a query may be good for tokens; elsewhere it is mostly that of an error.
 _TELLING: Final = (
     (re.compile(r"(?<=://)[^\s/@]*:[^\s/]*@"), f"{HIDDEN}@"),
-    (re.compile(r"(?<=\bpassword=)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE), HIDDEN),
-    (re.compile(rf"({_NAME}\\?['\"]?\s*[=:]\s*\\?['\"]?)[^\s'\"\\&,;)}}\]]{{8,}}", re.IGNORECASE), rf"\1{HIDDEN}"),
-    (re.compile(r"\b(Bearer|Basic)\s+(?=\S*\d)[\w\-.~+/|]{8,}=*", re.IGNORECASE), rf"\1 {HIDDEN}"),
+    (re.compile(r"(?<=password=)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE), HIDDEN),
+    (re.compile(r"(password\\?['\"]\s*:\s*\\?['\"])[^'\"\\]+", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(r"(?<=[?&]code=)[^\s&'\"]{8,}"), HIDDEN),
+    (re.compile(rf"({_NAME}{_SEPARATOR})[^\s'\"\\&,;)}}\]]{{8,}}", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(r"\b(Bearer|Basic|OAuth)\s+(?=\S*\d)[\w\-.~+/|]{8,}=*", re.IGNORECASE), rf"\1 {HIDDEN}"),
     (re.compile(r"\bansel_[0-9a-f]{32}_[\w-]{43}"), f"ansel_{HIDDEN}"),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class KnownSecrets:
-    """Secrets that are looked for again and again, the last `most` of them. Adding one costs next to nothing, since a
-    platform's call does: each is spelt once, when a text is looked through for the first time after that.
+    """Secrets that are looked for again and again: all, or those that somebody still holds, and the last `most` beside
+    them. Adding one costs next to nothing, since a platform's call does: each is spelt once, when a text is looked
+    through for the first time after that.
 
     A text is looked through once, however many there are: a spelling is known by its first SHORTEST characters. Any
     thread may look while another adds: what is looked at are tuples, which are replaced and never changed.
@@ -44,6 +52,7 @@ class KnownSecrets:
 
     most: int | None = None
     waiting: deque[Secret] = field(init=False, repr=False)
+    held: WeakValueDictionary[int, Secret] = field(default_factory=WeakValueDictionary, init=False, repr=False)
     spelt: OrderedDict[str, frozenset[str]] = field(default_factory=OrderedDict, init=False, repr=False)
     by_start: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
     adding: AbstractContextManager[bool] = field(default_factory=RLock, init=False, repr=False)
@@ -59,7 +68,10 @@ class KnownSecrets:
         return known
 
     def add(self, secrets: Iterable[Secret]) -> None:
-        self.waiting.extend(secrets)
+        given = tuple(secrets)
+        self.waiting.extend(given)
+        if self.most is not None:
+            self.held.update((id(each), each) for each in given)
 
     def found_in(self, text: str) -> Iterator[tuple[int, int]]:
         """Where a spelling begins and ends."""
@@ -75,22 +87,28 @@ class KnownSecrets:
         return any(each in text for spellings in tuple(self.spelt.values()) for each in spellings)
 
     def _spell(self) -> None:
-        """Those that were added since the last time. Others may add at any moment."""
-        with self.adding, suppress(IndexError):
-            while True:
-                text = str(self.waiting.popleft().reveal())
-                if len(text) >= SHORTEST:
-                    self._add(text)
+        """Those that were added since the last time, and as the newest those that are held: many more may have been
+        added meanwhile. Others may add at any moment.
+        """
+        with self.adding:
+            if not self.waiting:
+                return
+            with suppress(IndexError):
+                while True:
+                    self._add(str(self.waiting.popleft().reveal()))
+            held = dict.fromkeys(str(each.reveal()) for ref in self.held.valuerefs() if (each := ref()) is not None)
+            for text in held:
+                self._add(text)
+            while self.most is not None and len(self.spelt) - len(held) > self.most:
+                self._drop_oldest()
 
     def _add(self, text: str) -> None:
         if text in self.spelt:
             self.spelt.move_to_end(text)
-            return
-        self.spelt[text] = frozenset(_spellings(text))
-        for each in self.spelt[text]:
-            self.by_start[each[:SHORTEST]] = (*self.by_start.get(each[:SHORTEST], ()), each)
-        if self.most is not None and len(self.spelt) > self.most:
-            self._drop_oldest()
+        elif len(text) >= SHORTEST:
+            self.spelt[text] = frozenset(_spellings(text))
+            for each in self.spelt[text]:
+                self.by_start[each[:SHORTEST]] = (*self.by_start.get(each[:SHORTEST], ()), each)
 
     def _drop_oldest(self) -> None:
         _, spellings = self.spelt.popitem(last=False)
@@ -122,17 +140,19 @@ def blotted(text: str, *known: KnownSecrets) -> str:
 
 
 def _spellings(secret: str) -> Iterator[str]:
-    """As it is, and as in a URL, in JSON, in a repr, in HTML, as hex and as base64."""
+    """As it is, and as in a URL (or in one within another), in JSON, in a repr, in HTML, as hex and as base64."""
     data = secret.encode("utf-8", "replace")  # half of a surrogate pair has no spelling in a URL
     yield secret
     if not _PLAIN.fullmatch(secret):
         in_json = json.dumps(secret)[1:-1]
         yield from (in_json, in_json.replace("/", "\\/"), repr(secret)[1:-1], escape(secret))
-        for in_url in (quote(data, safe=""), quote(data), quote_plus(data)):
+        yield escape(secret).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")  # as Jinja does
+        once = (quote(data, safe=""), quote(data), quote_plus(data))
+        for in_url in (*once, *map(quote, once)):
             yield in_url
             yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), in_url)
-    yield data.hex()
-    yield data.hex().upper()
+    yield "\\u" + secret.encode("utf-16-be", "surrogatepass").hex(" ", 2).replace(" ", "\\u")
+    yield from (data.hex(), data.hex().upper(), data.hex(" "))
     for before in range(3):
         in_base64 = _within_base64(data, before)
         if len(in_base64) >= SHORTEST:

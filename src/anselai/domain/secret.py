@@ -10,7 +10,7 @@ class Secret:
     `reveal()` is the only way to the text; searching for it finds every place where a secret is open.
     """
 
-    __slots__ = ("__text",)
+    __slots__ = ("__text", "__weakref__")
 
     def __init__(self, text: str) -> None:
         self.__text = text
