@@ -109,6 +109,9 @@ class Stage:
         return await self.ask("POST", pattern, content, media_type=FORM_TYPE, **given)
 
     def listen(self, said: Mapping[str, str | bytes] | None = None) -> None:
+        assert isinstance(self.ansel.signer, HmacSigner)
+        keys = self.ansel.signer.keys.items()  # by now all are there that anything was signed with
+        self.canaries |= {f"key for {purpose}": bytes.fromhex(key.reveal()) for purpose, key in keys}
         for name, canary in self.canaries.items():
             methods, _, pattern = LEGITIMATE.get(name, "").partition(" ")
             meant = {f"{method} {pattern}" for method in methods.split("|")}
@@ -138,8 +141,6 @@ async def set_up(url: str) -> AsyncIterator[Stage]:
             text = code.issue().reveal()
             stage = Stage(ansel=ansel, app=app, settings=settings, canaries=KNOWN | {"sign-in code": text}, code=text)
             yield stage
-    assert isinstance(ansel.signer, HmacSigner)
-    stage.canaries |= {f"key for {purpose}": key for purpose, key in ansel.signer.keys.items()}
 
 
 def settings_with_canaries(url: str) -> Settings:

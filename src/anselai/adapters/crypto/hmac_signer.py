@@ -19,7 +19,7 @@ class HmacSigner(Signer):
     """Another encryption key is another signer: what was signed before is not signed any more."""
 
     secret: Secret
-    keys: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+    keys: dict[str, Secret] = field(default_factory=dict, init=False, repr=False, compare=False)  # as hex
 
     def sign(self, purpose: str, text: str) -> str:
         signature = hmac.digest(self._key(purpose), text.encode("utf-8", "surrogatepass"), "sha256")
@@ -35,5 +35,5 @@ class HmacSigner(Signer):
         if key is None:
             info = b"anselai/signing/v1/" + purpose.encode()
             hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info)
-            key = self.keys[purpose] = hkdf.derive(parse_secret(self.secret))
-        return key
+            key = self.keys[purpose] = Secret(hkdf.derive(parse_secret(self.secret)).hex())
+        return bytes.fromhex(key.reveal())
