@@ -15,7 +15,7 @@ import pytest
 
 from anselai.entrypoints.cli import main
 from tests.canaries import ACCESS, API_KEY, CLIENT_SECRET, ENCRYPTION_KEY, OLD_KEY, REFRESH, REPLACED, listen
-from tests.integration.blabber import SETTING, install
+from tests.integration.blabber import SETTING, Blabber, each_in_its_turn, install
 from tests.integration.canary_stage import KNOWN, NOWHERE, dump, role_with_a_canary
 from tests.integration.processes import Done, Home
 
@@ -35,21 +35,21 @@ ADD = (
 # sign-in link on a terminal: tests/integration/test_coming_in.py.
 COMMANDS = {
     "keys api create": ("canary",),
-    "connections add": ("google", *ADD),
-    "connections update": ("google", "--access-token-file", "replaced.txt"),
+    "connections add": ("blabber", *ADD),
+    "connections update": ("blabber", "--access-token-file", "replaced.txt"),
     "connections list": (),
-    "connections show": ("google",),
-    "connections test": ("google",),
-    "connections refresh": ("google",),
-    "sync run": ("google",),
+    "connections show": ("blabber",),
+    "connections test": ("blabber",),
+    "connections refresh": ("blabber",),
+    "sync run": ("blabber",),
     "sync status": (),
     "sync log": (),
-    "sync explain": ("google",),
-    "sync next": ("google",),
-    "sync schedule": ("google", "daily", "--cron", "30 6 * * *"),
-    "sync pause": ("google",),
-    "sync resume": ("google",),
-    "sync cancel": ("google",),
+    "sync explain": ("blabber",),
+    "sync next": ("blabber",),
+    "sync schedule": ("blabber", "daily", "--cron", "30 6 * * *"),
+    "sync pause": ("blabber",),
+    "sync resume": ("blabber",),
+    "sync cancel": ("blabber",),
     "platforms": (),
     "keys generate": (),
     "keys status": (),
@@ -64,7 +64,7 @@ COMMANDS = {
     "check": (),
     "migrate": ("--check",),
     "migrate down": ("base",),
-    "connections remove": ("google", "--yes"),
+    "connections remove": ("blabber", "--yes"),
 }
 DAEMONS = {"serve", "scheduler"}
 SAY_NOTHING_OF_THE_DATABASE = {"keys generate"}
@@ -73,6 +73,7 @@ SAY_NOTHING_OF_THE_DATABASE = {"keys generate"}
 @pytest.fixture
 def stage(empty_home: Home, owners_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.syspath_prepend(empty_home.folder)
+    monkeypatch.setattr(Blabber, "way", each_in_its_turn)
     texts = {"access.txt": ACCESS, "refresh.txt": REFRESH, "replaced.txt": REPLACED}
     for name, text in texts.items():
         (empty_home.folder / name).write_text(text)
@@ -86,21 +87,17 @@ def test_every_command_is_driven() -> None:
     assert {" ".join(path) for path, _ in commands(main)} == {*COMMANDS, *DAEMONS}
 
 
+def all_commands() -> dict[str, click.Command]:
+    """In the order of COMMANDS."""
+    found = {" ".join(path): command for path, command in commands(main)}
+    return {name: found[name] for name in COMMANDS}
+
+
 @pytest.mark.slow
 def test_no_command_tells_a_secret(stage: Home, owners_url: str) -> None:
-    said: dict[str, str] = {}
-    options = {" ".join(path): {each.name for each in command.params} for path, command in commands(main)}
     known = dict(KNOWN)
-    for name, arguments in COMMANDS.items():
-        as_json = ("--json",) if "as_json" in options[name] else ()
-        done = stage.run(*name.split(), *arguments, *as_json, given="n\n")
-        said[name] = done.out + done.err
-        if name == "keys api create":
-            known["API key"] = json.loads(done.out)["key"].split("_", 2)[2]
-            said[name] = done.err
-    for name in ("connections list", "connections show google", "sync log", "keys api list", "audit"):
-        said[f"{name}, for people"] = all_of(stage.run(*name.split()))
-    listen(said, known)
+    listen(said_by_each(stage, known), known)
+    listen(said_by_each(stage, known, "--json"), known)
     listen(dump(owners_url), known)
     away = {
         name: all_of(stage.run(*name.split(), *COMMANDS[name], given="n\n", DATABASE_URL=NOWHERE)) for name in COMMANDS
@@ -108,6 +105,19 @@ def test_no_command_tells_a_secret(stage: Home, owners_url: str) -> None:
     listen(away, known)
     silent = {name for name, text in away.items() if "STORE_UNAVAILABLE" not in text}
     assert silent <= {"keys generate", "check", "platforms", *SAY_NOTHING_OF_THE_DATABASE}, silent
+
+
+def said_by_each(stage: Home, known: dict[str, str | bytes], *form: str) -> dict[str, str]:
+    """What the commands say, those that have this form in it; what they may say this once is known from then on."""
+    said = {}
+    for name, command in all_commands().items():
+        as_json = form if any(each.name == "as_json" for each in command.params) else ()
+        done = stage.run(*name.split(), *COMMANDS[name], *as_json, given="n\n")
+        said[name] = done.err if name == "keys api create" else all_of(done)
+        if name == "keys api create":
+            key = json.loads(done.out)["key"] if form else done.out
+            known[f"API key {form}"] = key.strip().split("_", 2)[2]
+    return said
 
 
 @pytest.mark.parametrize("command", sorted(DAEMONS))
@@ -118,7 +128,19 @@ def test_a_daemon_that_cannot_reach_its_database_tells_no_secret(command: str, s
         listen({command: daemon.printed}, KNOWN)
 
 
-def test_nor_does_one_tell_what_its_plug_in_leaves_to_python(stage: Home) -> None:
+@pytest.mark.parametrize("command", sorted(DAEMONS))
+def test_nor_does_one_that_runs_a_plug_in(command: str, stage: Home, owners_url: str) -> None:
+    stage.json("connections", "add", "blabber", *ADD)
+    stage.json("sync", "run", "blabber")
+    with stage.started(command) as daemon:
+        daemon.until("OSError: ")
+        assert daemon.stop() == 0
+        assert "OSError: ***" in daemon.printed
+        listen({command: daemon.printed}, KNOWN)
+        listen(dump(owners_url), KNOWN)
+
+
+def test_no_command_tells_what_its_plug_in_leaves_to_python(stage: Home) -> None:
     stage.json("connections", "add", "blabber", *ADD)
     with stage.started("connections", "test", "blabber") as testing:
         testing.process.wait(30)

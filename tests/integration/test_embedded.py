@@ -26,6 +26,7 @@ USER = """
 import sys
 from pathlib import Path
 from anselai.adapters.postgres.embedded import start_embedded
+from tests.integration.processes import patiently
 postgres = start_embedded(Path(sys.argv[1]), settings={"fsync": "off"})
 print(postgres.dsn, flush=True)
 sys.stdin.readline()
@@ -162,6 +163,18 @@ def test_errors_of_statements_do_not_fill_the_log(data: Path, start: Start) -> N
         ask(postgres, "SELECT a_canary")
     logs = "".join(log.read_text() for log in postgres.data_dir.glob("log/*.log"))
     assert "ready to accept connections" in logs
+    assert "a_canary" not in logs
+
+
+def test_no_statement_gets_into_the_log(data: Path, start: Start) -> None:
+    postgres = start(data)
+    assert ask(postgres, "SELECT 'a_canary'") == "a_canary"
+    with pytest.raises(psycopg.OperationalError):
+        ask(postgres, "SELECT 'a_canary', pg_terminate_backend(pg_backend_pid())")
+    for _ in patiently("the log never tells of the end"):
+        logs = "".join(log.read_text() for log in postgres.data_dir.glob("log/*.log"))
+        if "terminating connection" in logs:
+            break
     assert "a_canary" not in logs
 
 
