@@ -6,11 +6,13 @@ from uuid import UUID
 import pytest
 
 from anselai.domain.connection import ConnectionKey
-from anselai.domain.errors import ConnectionNotFound, FailureClass
+from anselai.domain.errors import ConnectionNotFound, FailureClass, TooManySyncs
 from anselai.domain.frequency import Frequency
 from anselai.domain.sync_job import AttemptResult, JobState, Outcome, Trigger
 from tests.contracts.stores import ELSEWHERE, HOUR, META, MINUTE, SECOND, Stores
 from tests.samples import GOOGLE, some_id
+
+MOST_SYNCS = 40  # that the stores of these suites take of a studio
 
 
 class EnqueueingContract:
@@ -50,6 +52,34 @@ class EnqueueingContract:
         running = (await stores.running()).job
         second = await stores.jobs.enqueue(some_id(), GOOGLE, frequency)
         assert (second.deduplicated, second.job) == (True, running)
+
+    async def test_a_studio_asks_for_so_many_syncs_within_a_day_and_no_more(self, stores: Stores) -> None:
+        await stores.connect()
+        await stores.connect(ELSEWHERE)
+        for _ in range(MOST_SYNCS - 1):
+            await stores.jobs.enqueue(some_id(), GOOGLE, Frequency.DAILY)
+            await stores.jobs.cancel(GOOGLE, None)
+        last = await stores.jobs.enqueue(some_id(), GOOGLE, Frequency.DAILY)
+        again = await stores.jobs.enqueue(some_id(), GOOGLE, None)
+        assert (again.deduplicated, again.job) == (True, last.job), "which is no new one"
+        for idempotency_key in (None, "k"):
+            with pytest.raises(TooManySyncs, match=str(MOST_SYNCS)):
+                await stores.jobs.enqueue(some_id(), GOOGLE, Frequency.HOURLY, idempotency_key)
+        assert await stores.jobs.active("default") == [last.job]
+        assert not (await stores.jobs.enqueue(some_id(), ELSEWHERE, Frequency.HOURLY)).deduplicated
+        await stores.jobs.cancel(GOOGLE, None)
+        stores.pass_time(24 * HOUR)
+        assert not (await stores.jobs.enqueue(some_id(), GOOGLE, Frequency.HOURLY, "k")).deduplicated
+
+    async def test_slots_of_schedules_do_not_count_among_them(self, stores: Stores) -> None:
+        await stores.connect()
+        planned = stores.plan(await stores.schedule_due())
+        await stores.schedules.commit([planned])
+        for _ in range(MOST_SYNCS):
+            await stores.jobs.enqueue(some_id(), GOOGLE, Frequency.DAILY)
+            await stores.jobs.cancel(GOOGLE, Frequency.DAILY)
+        with pytest.raises(TooManySyncs):
+            await stores.jobs.enqueue(some_id(), GOOGLE, Frequency.DAILY)
 
     async def test_a_planned_job_is_returned_instead_of_a_manual_one(self, stores: Stores) -> None:
         await stores.connect()

@@ -26,7 +26,7 @@ from tests.contracts.connections_contract import (
 from tests.contracts.figures_contract import BusinessFiguresContract, PlatformFiguresContract
 from tests.contracts.finishing_contract import FinishingContract, TellingConnectionsContract
 from tests.contracts.idempotency_contract import MOST_KEYS, IdempotencyContract
-from tests.contracts.jobs_contract import ClaimingContract, EnqueueingContract
+from tests.contracts.jobs_contract import MOST_SYNCS, ClaimingContract, EnqueueingContract
 from tests.contracts.kept_jobs_contract import PruningContract, ReadingJobsContract
 from tests.contracts.leases_contract import LeasesContract, ReclaimingContract
 from tests.contracts.planning_contract import CommittingPlansContract
@@ -53,7 +53,7 @@ def stores() -> Stores:
     return Stores(
         connections=MemoryConnections(store=store),
         schedules=MemorySchedules(store=store),
-        jobs=MemorySyncJobs(store=store, most_keys=MOST_KEYS),
+        jobs=MemorySyncJobs(store=store, most_keys=MOST_KEYS, most_syncs=MOST_SYNCS),
         sync_log=MemorySyncLog(store=store),
         records=MemoryRecords(memory=store),
         sealed_tokens=MemorySealedTokens(store=store),

@@ -29,7 +29,7 @@ from tests.contracts.connections_contract import (
 from tests.contracts.figures_contract import BusinessFiguresContract, PlatformFiguresContract
 from tests.contracts.finishing_contract import FinishingContract, TellingConnectionsContract
 from tests.contracts.idempotency_contract import MOST_KEYS, IdempotencyContract
-from tests.contracts.jobs_contract import ClaimingContract, EnqueueingContract
+from tests.contracts.jobs_contract import MOST_SYNCS, ClaimingContract, EnqueueingContract
 from tests.contracts.kept_jobs_contract import PruningContract, ReadingJobsContract
 from tests.contracts.leases_contract import LeasesContract, ReclaimingContract
 from tests.contracts.planning_contract import CommittingPlansContract
@@ -65,7 +65,7 @@ async def stores(shared_database: SharedDatabase) -> AsyncIterator[Stores]:
         yield Stores(
             connections=PostgresConnections(database=database),
             schedules=PostgresSchedules(database=database),
-            jobs=PostgresSyncJobs(database=database, most_keys=MOST_KEYS),
+            jobs=PostgresSyncJobs(database=database, most_keys=MOST_KEYS, most_syncs=MOST_SYNCS),
             sync_log=PostgresSyncLog(database=database),
             records=PostgresRecords(database=database),
             sealed_tokens=PostgresSealedTokens(database=database),

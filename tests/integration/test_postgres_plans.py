@@ -19,6 +19,7 @@ from anselai.domain.claim_limits import ClaimLimits
 from anselai.domain.frequency import Frequency
 from anselai.domain.idempotency import KEY_HOLDS, MOST_KEYS
 from anselai.domain.ports.sync_log import LogQuery
+from anselai.domain.sync_job import MOST_SYNCS, SYNCS_COUNT_FOR
 from tests.samples import some_id
 
 # A fleet with months behind it: a million finished jobs, a few active ones, and some of their log.
@@ -146,6 +147,22 @@ def test_a_key_is_found_and_taken_without_reading_those_of_other_studios(full_da
     assert scans(full_database, job_requests.KNOWN_KEY, values) == {"pk_sync_requests", "pk_sync_jobs"}
     used = scans(full_database, job_requests.TAKE_KEY, values)
     assert used == {"pk_sync_requests", "uq_platform_connections_natural_key"}
+
+
+def test_asking_for_a_sync_reads_what_is_active_and_what_was_asked_for_and_nothing_else(
+    full_database: psycopg.Connection,
+) -> None:
+    values = {
+        "id": some_id(),
+        "studio": "default",
+        "platform": "p7",
+        "frequency": None,
+        "count_for": SYNCS_COUNT_FOR,
+        "most_syncs": MOST_SYNCS,
+    }
+    used = scans(full_database, job_statements.ENQUEUE, values)
+    assert "ix_sync_jobs_manual" in used
+    assert not any(each.startswith("all of") for each in used)
 
 
 def test_what_is_due_is_found_by_its_slot(full_database: psycopg.Connection) -> None:

@@ -135,7 +135,7 @@ class SyncScheduler:
         Without a frequency any active sync of the platform counts, and a new one is daily. Asking again with the same
         idempotency key, which is 1 to 255 visible ASCII characters, returns the same job for 24 hours, also when it
         has ended. Raises ConnectionNotFound, IdempotencyKeyReused when the key was for another platform or frequency,
-        TooManyIdempotencyKeys, InvalidInput.
+        TooManyIdempotencyKeys, TooManySyncs, InvalidInput.
         """
         self.platforms.get(platform)
         rhythm = None if frequency is None else _frequency(frequency)

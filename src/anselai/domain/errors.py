@@ -121,6 +121,16 @@ class TooManyIdempotencyKeys(AnselError):
         )
 
 
+class TooManySyncs(AnselError):
+    code = "TOO_MANY_SYNCS"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} syncs were asked for within the last 24 hours, and no more are taken. Leave the rest to the"
+            " schedules, or wait until the oldest ones are a day old."
+        )
+
+
 class JobEnded(AnselError):
     """A job that has ended cannot be cancelled any more."""
 

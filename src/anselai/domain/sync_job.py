@@ -3,11 +3,17 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection
 from anselai.domain.errors import FailureClass
 from anselai.domain.frequency import Frequency
+
+# Of one studio within that time: 40 platforms, each ten times an hour. It bounds what somebody can fill the store with
+# who asks for syncs and cancels them.
+MOST_SYNCS: Final = 10_000
+SYNCS_COUNT_FOR: Final = timedelta(hours=24)
 
 
 class Trigger(StrEnum):

@@ -21,12 +21,23 @@ from anselai.domain.errors import (
     LeaseLost,
     NotFound,
     TooManyIdempotencyKeys,
+    TooManySyncs,
 )
 from anselai.domain.failure_streak import cause, failed_again, lengthens, notice
 from anselai.domain.frequency import Frequency
 from anselai.domain.idempotency import MOST_KEYS
 from anselai.domain.ports.jobs import QueuedJob, QueueState, SyncJobs
-from anselai.domain.sync_job import AttemptResult, ClaimedJob, JobLease, JobState, Outcome, SyncJob, Trigger
+from anselai.domain.sync_job import (
+    MOST_SYNCS,
+    SYNCS_COUNT_FOR,
+    AttemptResult,
+    ClaimedJob,
+    JobLease,
+    JobState,
+    Outcome,
+    SyncJob,
+    Trigger,
+)
 from anselai.domain.text import storable
 
 log = logging.getLogger("anselai.jobs")
@@ -40,6 +51,7 @@ GIVEN_UP = f"Given up after {retry.ATTEMPTS} attempts that failed."
 class MemorySyncJobs(SyncJobs):
     store: MemoryStore
     most_keys: int = MOST_KEYS
+    most_syncs: int = MOST_SYNCS
 
     async def enqueue(
         self, job_id: UUID, key: ConnectionKey, frequency: Frequency | None, idempotency_key: str | None = None
@@ -71,6 +83,9 @@ class MemorySyncJobs(SyncJobs):
                 active = self.store.put_job(replace(active, run_after=now))
                 self.store.wakeups.wake()
             return QueuedJob(job=active, deduplicated=True)
+        of_studio = (each for each in self.store.jobs.values() if each.key.studio == key.studio and not each.slot_at)
+        if sum(each.created_at > now - SYNCS_COUNT_FOR for each in of_studio) >= self.most_syncs:
+            raise TooManySyncs(self.most_syncs)
         job = SyncJob(
             id=job_id,
             key=key,

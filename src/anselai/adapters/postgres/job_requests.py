@@ -12,7 +12,13 @@ from typing import Any, Final
 from anselai.adapters.postgres import job_rows, job_statements
 from anselai.adapters.postgres.database import Connection, Database, Row, rows
 from anselai.adapters.postgres.job_rows import to_job
-from anselai.domain.errors import ConnectionNotFound, IdempotencyKeyReused, StoreUnavailable, TooManyIdempotencyKeys
+from anselai.domain.errors import (
+    ConnectionNotFound,
+    IdempotencyKeyReused,
+    StoreUnavailable,
+    TooManyIdempotencyKeys,
+    TooManySyncs,
+)
 from anselai.domain.ports.jobs import QueuedJob
 
 _ROUNDS: Final = 5
@@ -65,9 +71,11 @@ RETURNING 1
 
 async def enqueue(ask: Ask, values: Mapping[str, Any]) -> QueuedJob:
     for _ in range(_ROUNDS):
-        [(exists, _notified, deduplicated, *job)] = await ask(job_statements.ENQUEUE, values)
+        [(exists, too_many, _notified, deduplicated, *job)] = await ask(job_statements.ENQUEUE, values)
         if not exists:
             raise ConnectionNotFound(values["platform"])
+        if too_many:
+            raise TooManySyncs(values["most_syncs"])
         if deduplicated is not None:
             return QueuedJob(job=to_job(tuple(job)), deduplicated=deduplicated)
     raise StoreUnavailable  # jobs of this connection came and went five times in a row

@@ -13,9 +13,9 @@ from anselai.adapters.postgres.wakeups import NOTIFY
 from anselai.domain import failure_streak, retry
 from anselai.domain.errors import LeaseLost
 
-# One row: whether the connection exists, whether the job was there before, and the job. No job when another
-# transaction queued one meanwhile; this statement cannot see it, the next one can. Locking the connection's row makes
-# its removal wait until the new job is there to be cancelled, and holds up nothing else.
+# One row: whether the connection exists, whether the studio asked for too many, whether the job was there before, and
+# the job. No job when another transaction queued one meanwhile; this statement cannot see it, the next one can. Locking
+# the connection's row makes its removal wait until the new job is there to be cancelled, and holds up nothing else.
 ENQUEUE: Final = f"""
 WITH connection AS (
     SELECT studio, platform FROM platform_connections
@@ -30,10 +30,14 @@ WITH connection AS (
     WHERE id = (SELECT id FROM active) AND state = 'queued' AND run_after > statement_timestamp()
         AND last_error_class IS DISTINCT FROM 'rate_limited'
     RETURNING {job_rows.COLUMNS}
+), too_many AS (
+    SELECT FROM sync_jobs
+    WHERE studio = %(studio)s AND trigger = 'manual' AND created_at > statement_timestamp() - %(count_for)s
+    OFFSET %(most_syncs)s - 1 LIMIT 1
 ), added AS (
     INSERT INTO sync_jobs (id, studio, platform, frequency, trigger, state, run_after)
     SELECT %(id)s, studio, platform, coalesce(%(frequency)s, 'daily'), 'manual', 'queued', statement_timestamp()
-    FROM connection WHERE NOT EXISTS (SELECT FROM active)
+    FROM connection WHERE NOT EXISTS (SELECT FROM active) AND NOT EXISTS (SELECT FROM too_many)
     ON CONFLICT DO NOTHING
     RETURNING {job_rows.COLUMNS}
 ), answer AS (
@@ -41,7 +45,7 @@ WITH connection AS (
     UNION ALL SELECT true, forwarded.* FROM forwarded
     UNION ALL SELECT true, active.* FROM active WHERE NOT EXISTS (SELECT FROM forwarded)
 )
-SELECT EXISTS (SELECT FROM connection),
+SELECT EXISTS (SELECT FROM connection), answer.id IS NULL AND EXISTS (SELECT FROM too_many),
     CASE WHEN EXISTS (SELECT FROM added) OR EXISTS (SELECT FROM forwarded) THEN {NOTIFY}::text END, answer.*
 FROM (VALUES (1)) AS one LEFT JOIN answer ON true
 """

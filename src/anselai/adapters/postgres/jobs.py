@@ -28,18 +28,20 @@ from anselai.domain.failure_streak import cause, lengthens
 from anselai.domain.frequency import Frequency
 from anselai.domain.idempotency import KEY_HOLDS, MOST_KEYS
 from anselai.domain.ports.jobs import QueuedJob, QueueState, SyncJobs
-from anselai.domain.sync_job import AttemptResult, ClaimedJob, JobLease, SyncJob
+from anselai.domain.sync_job import MOST_SYNCS, SYNCS_COUNT_FOR, AttemptResult, ClaimedJob, JobLease, SyncJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresSyncJobs(SyncJobs):
     database: Database
     most_keys: int = MOST_KEYS
+    most_syncs: int = MOST_SYNCS
 
     async def enqueue(
         self, job_id: UUID, key: ConnectionKey, frequency: Frequency | None, idempotency_key: str | None = None
     ) -> QueuedJob:
-        values = _rhythm(key, frequency) | {"id": job_id}
+        values = _rhythm(key, frequency)
+        values |= {"id": job_id, "count_for": SYNCS_COUNT_FOR, "most_syncs": self.most_syncs}
         if idempotency_key is None:
             return await job_requests.enqueue(partial(self.database.rows, studio=key.studio), values)
         values |= {"idempotency_key": idempotency_key, "key_holds": KEY_HOLDS, "most_keys": self.most_keys}

@@ -171,6 +171,7 @@ Index(
 )
 Index("ix_sync_jobs_queued", sync_jobs.c.run_after, postgresql_where=text("state = 'queued'"))
 Index("ix_sync_jobs_running", sync_jobs.c.lease_expires_at, postgresql_where=text("state = 'running'"))
+Index("ix_sync_jobs_manual", sync_jobs.c.studio, sync_jobs.c.created_at, postgresql_where=text("trigger = 'manual'"))
 Index("ix_sync_jobs_finished", sync_jobs.c.finished_at, postgresql_where=text("finished_at IS NOT NULL"))
 
 # What an Idempotency-Key asked for, so that asking again within a day is answered with the same job.

@@ -51,8 +51,9 @@ class SyncJobs(Protocol):
         """Queue a manual job that may run at once, unless one is active already.
 
         Without a frequency any active job of the connection counts, and the new one is daily. A job that waits for
-        its next attempt is brought forward, unless a rate limit made it wait. Raises ConnectionNotFound. Wakes the
-        workers.
+        its next attempt is brought forward, unless a rate limit made it wait. Raises ConnectionNotFound, and
+        TooManySyncs when the studio's new manual jobs within a day are `MOST_SYNCS` or, as requests come at once, a few
+        more. Wakes the workers.
 
         Whoever repeats the request with its key within `KEY_HOLDS` gets the job of the first time, also when it was
         an active one, when it has ended, or when its connection is gone: that changes nothing. A job that is not kept

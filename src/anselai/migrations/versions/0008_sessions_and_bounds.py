@@ -1,4 +1,4 @@
-"""Sessions that were signed out."""
+"""Sessions that were signed out, and how many syncs a studio asked for."""
 
 from alembic import op
 
@@ -15,7 +15,9 @@ def upgrade() -> None:
         )
     """)
     op.execute("CREATE INDEX ix_ended_sessions_ends_at ON ended_sessions (ends_at)")
+    op.execute("CREATE INDEX ix_sync_jobs_manual ON sync_jobs (studio, created_at) WHERE trigger = 'manual'")
 
 
 def downgrade() -> None:
+    op.execute("DROP INDEX ix_sync_jobs_manual")
     op.execute("DROP TABLE ended_sessions")
