@@ -28,6 +28,8 @@ class Impatient(PatientProtocol):
     gone_within = WITHIN
     most_connections = 5
     cut_connections = 8
+    most_of_one = 5
+    cut_of_one = 8
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,12 +55,12 @@ class Peer:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[int]:
+async def served(protocol: type[Impatient] = Impatient) -> AsyncIterator[int]:
     """The port of a server without much patience."""
     async with open_in_memory(api_key=Secret(KEY)) as ansel:
         listener = listen("127.0.0.1", 0)
         server = http_server(build_app(ansel))
-        server.config.http = Impatient
+        server.config.http = protocol
         serving = asyncio.create_task(server.serve([listener]))
         yield listener.getsockname()[1]
         server.should_exit = True
@@ -66,8 +68,8 @@ async def served() -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Peer]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def connected(port: int, whence: str = "127.0.0.1") -> AsyncIterator[Peer]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(whence, 0))
     try:
         yield Peer(reader=reader, writer=writer)
     finally:

@@ -5,12 +5,13 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from anselai.entrypoints.http_server import http_server, listen
-from anselai.entrypoints.patient_protocol import BODY_WITHIN, HEAD_WITHIN, TAKEN_WITHIN
+from anselai.entrypoints.patient_protocol import BODY_WITHIN, HEAD_WITHIN, MOST_CONNECTIONS, MOST_OF_ONE, TAKEN_WITHIN
 from tests.integration.impatience import (
     CHUNKED,
     HEALTH,
@@ -180,6 +181,25 @@ async def test_too_many_connections_are_told_to_come_back_and_far_too_many_are_c
     assert [await asyncio.wait_for(reader.read(), LATE) for reader, _ in peers[8:]] == [b""] * 4
     for _, writer in peers:
         writer.close()
+
+
+async def test_one_address_leaves_connections_for_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    class Shared(Impatient):
+        head_within = LATE
+        most_of_one = 3
+        cut_of_one = 5
+
+    async with served(Shared) as port, AsyncExitStack() as stack:
+        greedy = [await stack.enter_async_context(connected(port)) for _ in range(8)]
+        assert [await each.rest() for each in greedy[5:]] == [b""] * 3
+        for each in greedy[:5]:
+            each.writer.write(HEALTH)
+            assert (await each.answer())[0] == (200 if each in greedy[:3] else 503)
+        for _ in range(2):
+            other = await stack.enter_async_context(connected(port, "127.0.0.2"))
+            other.writer.write(HEALTH)
+            assert (await other.answer())[0] == 200
+    assert (MOST_OF_ONE, MOST_CONNECTIONS) == (400, 500)
 
 
 async def test_a_slow_answer_is_not_a_slow_request() -> None:

@@ -12,6 +12,7 @@ from anselai.entrypoints.http.answer_headers import CAREFUL, NO_STORE
 from anselai.entrypoints.http.answers import refuse
 from anselai.entrypoints.http.errors import Failure
 from anselai.entrypoints.http.head import HEAD_TOO_LARGE, LARGEST_HEAD
+from anselai.entrypoints.http.remote import Remote
 
 HEAD_WITHIN: Final = 10.0  # seconds, from the connection or the first byte on
 BODY_WITHIN: Final = 30.0  # seconds, from the end of the head on, also for one that nobody reads
@@ -19,6 +20,8 @@ TAKEN_WITHIN: Final = 30.0  # seconds for what is on its way to whoever takes no
 GONE_WITHIN: Final = 5.0  # the same for the last words, of a connection that is being closed
 MOST_CONNECTIONS: Final = 500  # those beyond are told to come back
 CUT_CONNECTIONS: Final = 800  # and those beyond are cut at once: a process has few more files than that
+MOST_OF_ONE: Final = 400  # the same for those of one address, which leave room for others
+CUT_OF_ONE: Final = 600
 
 _TOO_SLOW: Final = Failure(
     status=408,
@@ -52,7 +55,11 @@ class PatientProtocol(H11Protocol):
     gone_within = GONE_WITHIN
     most_connections = MOST_CONNECTIONS
     cut_connections = CUT_CONNECTIONS
+    most_of_one = MOST_OF_ONE
+    cut_of_one = CUT_OF_ONE
 
+    whence = ""
+    is_served = True
     due: Due | None = None
     due_of: object = None  # the request whose body it is
     deadline: asyncio.TimerHandle | None = None
@@ -60,10 +67,13 @@ class PatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.cut_connections:
-            transport.abort()
-            return
-        if len(self.connections) > self.most_connections:
+        self.whence = Remote(self.client[0] if self.client else "", is_tls=False).neighbourhood
+        few = min(self.most_of_one, self.most_connections)  # for so many there is a place, whosever they are
+        if len(self.connections) > few and not self._has_place():
+            if self._is_one_of_far_too_many():
+                transport.abort()
+                return
+            self.is_served = False
             self.app = _turn_away
         self._wait_for(Due.HEAD, None)
 
@@ -101,6 +111,19 @@ class PatientProtocol(H11Protocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """Nothing: we answer as if no upgrade had been asked for, and there is nothing to install."""
+
+    def _has_place(self) -> bool:
+        """Among those that are served; who was turned away and still stands at the door takes nobody's place."""
+        served = [each for each in self._all() if each.is_served]
+        of_one = sum(each.whence == self.whence for each in served)
+        return len(served) <= self.most_connections and of_one <= self.most_of_one
+
+    def _is_one_of_far_too_many(self) -> bool:
+        of_one = sum(each.whence == self.whence for each in self._all())
+        return len(self.connections) > self.cut_connections or of_one > self.cut_of_one
+
+    def _all(self) -> "set[PatientProtocol]":
+        return cast("set[PatientProtocol]", self.connections)
 
     def _watch(self) -> None:
         """Begin to wait for what is due now, unless it is the same as before: more bytes do not win more time."""
