@@ -17,7 +17,8 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SHORTEST_API_KEY = 32
 FEWEST_DIFFERENT = 12  # characters
 MAKE_API_KEY = "Make a good one with: anselai keys generate"
-_PLACEHOLDERS = ("change", "placeholder", "example", "your-", "your_", "replace", "password", "secret")
+_PLACEHOLDERS = ("change", "placeholder", "example", "your-", "your_", "replace", "password", "encryption", "secret")
+_RUNS = ("123456", "abcdef", "qwerty", "asdfgh", "zxcvbn")
 ROOT_DATA_DIR = Path("/var/lib/anselai")
 PLATFORM_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 MOST_RUNS = 1_000_000
@@ -113,7 +114,10 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
         database_url=_database_url(secrets.get("DATABASE_URL")),
         encryption_key=secrets.get("ENCRYPTION_KEY"),
         encryption_keys_old=tuple(Secret(each) for each in _listed(given, "ENCRYPTION_KEYS_OLD")),
-        api_key=_api_key(secrets.get("ANSELAI_API_KEY")),
+        api_key=_api_key(
+            secrets.get("ANSELAI_API_KEY"),
+            {given.get("ENCRYPTION_KEY", ""), *_listed(given, "ENCRYPTION_KEYS_OLD")},
+        ),
         auth=_switch("ANSELAI_AUTH", given.get("ANSELAI_AUTH", "on")),
         host=_host("ANSELAI_HOST", given.get("ANSELAI_HOST", "127.0.0.1")),
         port=_port("ANSELAI_PORT", given.get("ANSELAI_PORT", "3200")),
@@ -153,7 +157,7 @@ def _database_url(url: Secret | None) -> Secret | None:
     return url
 
 
-def _api_key(key: Secret | None) -> Secret | None:
+def _api_key(key: Secret | None, sealing: set[str]) -> Secret | None:
     if key is None:
         return None
     text = key.reveal()
@@ -161,7 +165,10 @@ def _api_key(key: Secret | None) -> Secret | None:
         raise InvalidSettings(
             f"ANSELAI_API_KEY must be at least {SHORTEST_API_KEY} visible ASCII characters. {MAKE_API_KEY}"
         )
-    if len(set(text)) < FEWEST_DIFFERENT or any(word in text.lower() for word in _PLACEHOLDERS):
+    if text in sealing:
+        raise InvalidSettings(f"ANSELAI_API_KEY must not be an encryption key as well: it is shown. {MAKE_API_KEY}")
+    made_up = any(word in text.lower() for word in (*_PLACEHOLDERS, *_RUNS)) or text in (text + text)[1:-1]
+    if made_up or len(set(text)) < FEWEST_DIFFERENT:
         raise InvalidSettings(f"ANSELAI_API_KEY is a placeholder or easy to guess. {MAKE_API_KEY}")
     return key
 

@@ -177,6 +177,18 @@ def test_beyond_this_machine_it_starts_only_behind_keys_of_ones_own(
     assert not empty_home.data.exists(), "refused before anything is started"
 
 
+@pytest.mark.parametrize("command", ["serve", "scheduler"])
+@pytest.mark.parametrize(
+    "settings", [{"ANSELAI_TRUSTED_PROXIES": "127.0.0.1"}, {"ANSELAI_ALLOWED_HOSTS": "localhost, studio.example"}]
+)
+def test_nor_is_it_open_to_all_behind_a_proxy_that_others_reach(
+    empty_home: Home, command: str, settings: dict[str, str]
+) -> None:
+    done = empty_home.run(command, ANSELAI_AUTH="off", ANSELAI_METRICS_PORT="0", **settings)
+    assert (done.code, f"{next(iter(settings))} " in done.err, "ANSELAI_AUTH is off" in done.err) == (1, True, True)
+    assert not empty_home.data.exists(), "refused before anything is started"
+
+
 def test_beyond_this_machine_somebody_has_to_have_a_key(external: Home) -> None:
     exposed = replace(external, settings={**external.settings, "ANSELAI_HOST": EVERYWHERE, **WITHOUT_KEY})
     refused = exposed.run("serve")
@@ -195,6 +207,7 @@ def test_beyond_this_machine_somebody_has_to_have_a_key(external: Home) -> None:
     key_id = exposed.json("keys", "api", "list")[0]["id"]
     assert exposed.run("keys", "api", "revoke", key_id).code == 0
     assert exposed.run("serve").code == 1
+    assert exposed.run("scheduler", ANSELAI_METRICS_PORT="0").code == 1
 
 
 def test_with_a_key_in_the_settings_it_listens_wherever_it_is_told_to(external: Home) -> None:
@@ -211,7 +224,7 @@ def test_with_a_key_in_the_settings_it_listens_wherever_it_is_told_to(external: 
 
 
 def test_with_the_switch_off_the_start_screen_warns(home: Home) -> None:
-    with home.started("serve", ANSELAI_AUTH="off") as serve:
+    with home.started("serve", ANSELAI_AUTH="off", ANSELAI_ALLOWED_HOSTS="localhost") as serve:
         serve.ready()
         assert "off (ANSELAI_AUTH=off): whoever reaches this port may do everything" in serve.printed
         with browser(serve) as client:

@@ -234,9 +234,28 @@ def test_an_api_key_that_is_short_or_cannot_be_sent_is_refused(key: str) -> None
 
 
 @pytest.mark.parametrize(
-    "key", ["a" * 40, "change-me-9J2fWb7QxZt4Lm8Rv1Ns6Pd3", "your-api-key-9J2fWb7QxZt4Lm8Rv1Ns", "0123456789" * 4]
+    "key",
+    [
+        "a" * 40,
+        "change-me-9J2fWb7QxZt4Lm8Rv1Ns6Pd3",
+        "your-api-key-9J2fWb7QxZt4Lm8Rv1Ns",
+        "0123456789" * 4,
+        "abcdefghijklmnopqrstuvwxyz0123456789",
+        "QWERTYUIOPasdfghjklZXCVBNM1234567890",
+        "the-encryption-key-9J2fWb7QxZt4Lm8Rv",
+        "k9J2fWb7QxZt4Lm8" * 2,
+    ],
 )
 def test_an_api_key_that_is_a_placeholder_is_refused(key: str) -> None:
     with pytest.raises(InvalidSettings, match="ANSELAI_API_KEY is a placeholder or easy to guess") as refused:
         load_settings({"ANSELAI_API_KEY": key}, dotenv=None)
+    assert key not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["ENCRYPTION_KEY", "ENCRYPTION_KEYS_OLD"])
+def test_an_api_key_that_seals_tokens_as_well_is_refused(name: str) -> None:
+    key = "k9J2fWb7Qx-Zt4Lm8Rv1Ns6Pd3Hc5Gy0"
+    others = "Yt7Rq2Lp9Xc4Vb6Nm1Ks8Jd3Hf5Gw0Za," if name == "ENCRYPTION_KEYS_OLD" else ""
+    with pytest.raises(InvalidSettings, match="ANSELAI_API_KEY must not be an encryption key as well") as refused:
+        load_settings({"ANSELAI_API_KEY": key, name: others + key}, dotenv=None)
     assert key not in str(refused.value)

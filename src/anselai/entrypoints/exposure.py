@@ -8,6 +8,12 @@ from anselai.settings import Settings, is_loopback
 
 def check_exposure(settings: Settings) -> None:
     """Before anything is started. Raises InvalidSettings with what to do."""
+    if not settings.auth and not all(map(is_loopback, settings.allowed_hosts)):
+        raise InvalidSettings(
+            "ANSELAI_ALLOWED_HOSTS names others' ways here, and ANSELAI_AUTH is off. Remove one of them."
+        )
+    if not settings.auth and settings.trusted_proxies:
+        raise InvalidSettings("ANSELAI_TRUSTED_PROXIES lets others in, and ANSELAI_AUTH is off. Remove one of them.")
     if is_loopback(settings.host):
         return
     where = f"ANSELAI_HOST is {settings.host}, which others than this machine can reach"
