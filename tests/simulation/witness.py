@@ -21,6 +21,9 @@ from tests.simulation.stories import Era, Request, Story
 from tests.simulation.virtual_time import StoreClock
 
 FINAL = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STALLED, Outcome.CANCELLED})
+OUR_FAULT = frozenset(
+    {"STORE_UNAVAILABLE", "UNKNOWN_PLATFORM", "REFRESH_IN_PROGRESS"}
+)  # and no failure of the schedule
 UNRUN = frozenset({Outcome.OVERLAPPED, Outcome.MISSED, Outcome.COALESCED, Outcome.PAUSED})
 
 
@@ -156,7 +159,9 @@ class Witness:
             return
         if row.outcome is Outcome.SUCCEEDED:
             self.streaks[schedule.key, schedule.frequency] = 0
-        elif row.outcome in (Outcome.FAILED, Outcome.STALLED) and row.error_class != "auth":
+        elif row.outcome not in (Outcome.FAILED, Outcome.STALLED) or row.error_code in OUR_FAULT:
+            return
+        elif row.error_class != "auth":
             self.streaks[schedule.key, schedule.frequency] = schedule.failures_in_row + 1
 
     def _slots_row(self, store: MemoryStore, row: LogEntry) -> None:
