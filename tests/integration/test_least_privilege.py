@@ -80,6 +80,8 @@ def test_what_is_never_deleted_is_deleted_nowhere() -> None:
         "UPDATE audit_log SET actor = 'nobody'",
         "TRUNCATE audit_log",
         "UPDATE alembic_version SET version_num = ''",
+        "INSERT INTO audit_log (studio, actor, action, at) VALUES ('default', 'me', 'signed.in', now())",
+        "INSERT INTO audit_log (id, studio, actor, action) OVERRIDING SYSTEM VALUE VALUES (1, 'default', 'me', 'x')",
         "UPDATE api_keys SET secret_hash = secret_hash",
         "UPDATE api_keys SET scopes = ARRAY['admin']",
         "UPDATE api_keys SET studio = 'default'",
@@ -103,6 +105,24 @@ def test_the_audit_log_is_append_only_for_its_owner_too(owners_url: str) -> None
         for statement in ("DELETE FROM audit_log", "UPDATE audit_log SET actor = 'nobody'", "TRUNCATE audit_log"):
             with pytest.raises(errors.InsufficientPrivilege, match="append-only"):
                 owner.execute(statement)
+
+
+def test_a_revoked_key_stays_revoked(serving: psycopg.Connection) -> None:
+    serving.execute(
+        "INSERT INTO api_keys (id, studio, name, secret_hash, scopes)"
+        " VALUES (gen_random_uuid(), 'default', 'laptop', sha256(''), ARRAY['read'])"
+    )
+    serving.execute("UPDATE api_keys SET revoked_at = now(), last_used_at = now()")
+    with pytest.raises(errors.InsufficientPrivilege, match="stays revoked"):
+        serving.execute("UPDATE api_keys SET revoked_at = NULL")
+
+
+def test_what_is_added_column_by_column_is_what_a_statement_adds() -> None:
+    for table, rights in RIGHTS.items():
+        columns = re.search(r"INSERT \(([^)]+)\)", rights)
+        if columns is not None:
+            added = re.findall(rf"INSERT INTO {table} \(([^)]+)\)", written())
+            assert set(added) == {columns[1]}, table
 
 
 def test_the_grants_take_away_what_a_role_had_before(owners_url: str, serving: psycopg.Connection) -> None:

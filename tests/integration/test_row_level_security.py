@@ -75,8 +75,9 @@ def test_who_works_for_all_sees_all(filled: psycopg.Connection) -> None:
 @pytest.mark.parametrize("table", [table for table in KEYED if table.name != "studios"], ids=lambda table: table.name)
 def test_no_row_is_written_for_another_studio(filled: psycopg.Connection, table: Table) -> None:
     show(filled, "default")
+    row = {name: value for name, value in row_of(table, some_id()).items() if table.columns[name].identity is None}
     with pytest.raises(errors.InsufficientPrivilege, match="row-level security"):
-        insert(filled, table, row_of(table, some_id()) | {"studio": "north"})
+        insert(filled, table, row | {"studio": "north"})
 
 
 def test_no_row_is_changed_or_removed_for_another_studio(filled: psycopg.Connection) -> None:

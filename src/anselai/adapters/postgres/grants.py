@@ -10,7 +10,6 @@ from typing import Final
 from psycopg.sql import SQL, Identifier
 
 _CHANGED: Final = "SELECT, INSERT, UPDATE, DELETE"
-_KEPT: Final = "SELECT, INSERT"
 
 RIGHTS: Final[Mapping[str, str]] = {
     "alembic_version": "SELECT",
@@ -23,7 +22,7 @@ RIGHTS: Final[Mapping[str, str]] = {
     "sync_workers": _CHANGED,
     "sealing_keys": "SELECT, INSERT, UPDATE (seals, last_used_at)",
     "api_keys": "SELECT, INSERT, DELETE, UPDATE (last_used_at, revoked_at)",
-    "audit_log": _KEPT,
+    "audit_log": "SELECT, INSERT (studio, actor, address, action, subject, detail, request_id)",  # not when, nor its id
     "ended_sessions": "SELECT, INSERT, DELETE",
     "metrics": _CHANGED,
     "content": _CHANGED,

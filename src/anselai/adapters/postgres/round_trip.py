@@ -1,4 +1,7 @@
-"""Every table's round trip: a row is written, read back and deleted, in one transaction that is rolled back."""
+"""Every table's round trip: a row is written, read back and deleted, in one transaction that is rolled back.
+
+The audit log is read only: to write down what nobody did is what it is guarded against.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -9,7 +12,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from sqlalchemy import ARRAY, Boolean, Column, Date, DateTime, Integer, Numeric, Table, Text, Uuid
 from sqlalchemy.types import TypeEngine
 
-from anselai.adapters.postgres.database import Connection, Database
+from anselai.adapters.postgres.database import Connection, Database, Row
 from anselai.adapters.postgres.schema import metadata
 from anselai.domain.access import EVERY_STUDIO
 
@@ -29,8 +32,10 @@ _VALUES: Final = {
     "trigger": "manual",
     "unit": "count",
 }
+# Whose ids nobody may choose, and to draw one would move a sequence: it is read only.
+READ_ONLY: Final = frozenset({"audit_log"})
 # What nobody may delete from, not even a row of this: it goes with the transaction.
-NEVER_DELETED: Final = frozenset({"audit_log", "sealing_keys"})
+NEVER_DELETED: Final = READ_ONLY | {"sealing_keys"}
 _STATUS: Final = {"bookings": "confirmed", "reviews": "published"}
 
 
@@ -45,7 +50,10 @@ async def round_trip(database: Database, marker: UUID) -> Sequence[str]:
         tables = metadata.sorted_tables
         async with connection.transaction(force_rollback=True):
             for table in tables:
-                await _write_and_read(connection, table, marker)
+                if table.name in READ_ONLY:
+                    await _read(connection, table, marker)
+                else:
+                    await _write_and_read(connection, table, marker)
             for table in reversed([each for each in tables if each.name not in NEVER_DELETED]):
                 await _delete(connection, table, marker)
         return [table.name for table in tables]
@@ -61,12 +69,15 @@ async def _write_and_read(connection: Connection, table: Table, marker: UUID) ->
         SQL(", ").join([SQL("%s")] * len(row)),
     )
     await connection.execute(insert, list(row.values()))
-    select = SQL("SELECT {} FROM {} WHERE {}").format(
-        SQL(", ").join(map(Identifier, row)), Identifier(table.name), _is_row(table)
-    )
-    found = await (await connection.execute(select, _key_of(table, marker))).fetchall()
-    if found != [tuple(row.values())]:
+    if await _read(connection, table, marker) != [tuple(row.values())]:
         raise RuntimeError(f"the table {table.name} did not give back the row that was written")
+
+
+async def _read(connection: Connection, table: Table, marker: UUID) -> Sequence[Row]:
+    select = SQL("SELECT {} FROM {} WHERE {}").format(
+        SQL(", ").join(map(Identifier, row_of(table, marker))), Identifier(table.name), _is_row(table)
+    )
+    return await (await connection.execute(select, _key_of(table, marker))).fetchall()
 
 
 async def _delete(connection: Connection, table: Table, marker: UUID) -> None:

@@ -1,4 +1,4 @@
-"""Sessions that were signed out, and how many syncs a studio asked for."""
+"""Sessions that were signed out, how many syncs a studio asked for, and keys that stay revoked."""
 
 from alembic import op
 
@@ -16,8 +16,29 @@ def upgrade() -> None:
     """)
     op.execute("CREATE INDEX ix_ended_sessions_ends_at ON ended_sessions (ends_at)")
     op.execute("CREATE INDEX ix_sync_jobs_manual ON sync_jobs (studio, created_at) WHERE trigger = 'manual'")
+    op.execute("""
+        CREATE FUNCTION api_key_stays_revoked() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION 'a revoked key stays revoked' USING ERRCODE = 'insufficient_privilege';
+        END
+        $$
+    """)
+    # The function is named with its schema, as in 0006.
+    op.execute("""
+        DO $$
+        DECLARE
+            refuse text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = 'api_keys'::regclass)
+                || '.api_key_stays_revoked()';
+        BEGIN
+            EXECUTE 'CREATE TRIGGER stays_revoked BEFORE UPDATE OF revoked_at ON api_keys
+                FOR EACH ROW WHEN (OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS NULL) EXECUTE FUNCTION ' || refuse;
+        END
+        $$
+    """)
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER stays_revoked ON api_keys")
+    op.execute("DROP FUNCTION api_key_stays_revoked()")
     op.execute("DROP INDEX ix_sync_jobs_manual")
     op.execute("DROP TABLE ended_sessions")
