@@ -114,6 +114,23 @@ def test_tokens_that_are_typed_are_not_shown(external: Home) -> None:
     assert external.json("connections", "test", "meta")["ok"] is True
 
 
+def test_a_table_in_a_narrow_terminal_cuts_nothing_and_leaves_an_id_whole(external: Home) -> None:
+    made = external.json("keys", "api", "create", "report", "--expires-at", "2040-01-31T12:00:00Z")["details"]["id"]
+    coloured = typed(external, ["keys", "api", "list"], [])  # in a terminal that tells no size, which has 80 columns
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    assert made in shown
+    assert "…" not in shown
+
+
+def test_a_table_in_a_pipe_has_ids_and_actions_whole(external: Home) -> None:
+    made = external.json("keys", "api", "create", "report", "--expires-at", "2040-01-31T12:00:00Z")["details"]["id"]
+    external.run("studios", "add", "a-studio-of-a-name-as-long-as-there-may-be")
+    shown = external.run("audit").out
+    assert {made, "key.created", "a-studio-of-a-name-as-long-as-there-may-be"} <= set(shown.split())
+    assert "…" not in shown
+
+
 def test_without_a_terminal_a_token_must_come_from_a_file(external: Home) -> None:
     done = external.run("connections", "add", "meta")
     assert done.code == 2

@@ -4,6 +4,9 @@ import getpass
 import re
 import socket
 
+import psycopg
+import pytest
+
 from tests.integration.processes import Home
 
 KEY = re.compile(r"ansel_[0-9a-f]{32}_[A-Za-z0-9_-]{43}")
@@ -67,6 +70,40 @@ def test_a_studio_is_added_listed_given_a_key_and_removed(external: Home) -> Non
     assert external.run("studios", "remove", "north", given="n\n").code == 1
     assert external.json("studios", "remove", "north", "--yes") == {"removed": True}
     assert [each["id"] for each in external.json("studios", "list")] == ["default"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["audit", "--studio", "nobody"], "STUDIO_NOT_FOUND"),
+        (["keys", "api", "list", "--studio", "nobody"], "STUDIO_NOT_FOUND"),
+        (["studios", "remove", "default"], "VALIDATION_ERROR"),
+        (["studios", "remove", "nobody"], "STUDIO_NOT_FOUND"),
+        (["studios", "remove", "north"], "STUDIO_IN_USE"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_asked_or_told(
+    external: Home, owners_url: str, arguments: list[str], code: str
+) -> None:
+    external.run("studios", "add", "north")
+    connect(external)
+    with psycopg.connect(owners_url, autocommit=True) as connection:
+        connection.execute("DELETE FROM sync_schedules")
+        connection.execute("UPDATE platform_connections SET studio = 'north'")
+    done = external.run(*arguments, given="y\n")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"Error [{code}]: ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["studios", "remove", "north"], ["connections", "remove", "google"], ["migrate", "down"]]
+)
+def test_where_nobody_can_answer_a_question_names_the_option_that_does(external: Home, arguments: list[str]) -> None:
+    external.run("studios", "add", "north")
+    done = external.run(*arguments)
+    assert done.code == 2
+    assert "--yes" in done.err
+    assert [each["id"] for each in external.json("studios", "list")] == ["default", "north"]
 
 
 def test_the_audit_log_tells_who_did_what_and_no_secret(external: Home) -> None:

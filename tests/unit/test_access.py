@@ -94,6 +94,28 @@ async def test_a_key_of_no_studio_is_refused(ansel: Ansel) -> None:
         await ansel.access.create_key("laptop", studio="nobody")
 
 
+async def test_a_studio_that_is_not_there_has_no_empty_lists(ansel: Ansel) -> None:
+    with pytest.raises(StudioNotFound):
+        await ansel.access.list_keys(studio="nobody")
+    with pytest.raises(StudioNotFound, match="removed: anselai audit"):
+        await ansel.access.audit(studio="nobody")
+    await ansel.access.add_studio("north")
+    assert await ansel.access.list_keys(studio="north") == []
+    await ansel.access.remove_studio("north")
+    with pytest.raises(StudioNotFound):
+        await ansel.access.audit(studio="north")
+
+
+async def test_what_keeps_a_studio_is_known_before_it_is_removed(ansel: Ansel) -> None:
+    await ansel.access.add_studio("north")
+    await ansel.connections.save_connection("google", access_token="t", studio="north")
+    for studio, error in (("default", InvalidInput), ("nobody", StudioNotFound), ("north", StudioInUse)):
+        with pytest.raises(error):
+            await ansel.access.check_removable(studio)
+    await ansel.access.check_removable("north", with_connections=True)
+    assert [each.id for each in await ansel.access.list_studios()] == ["default", "north"]
+
+
 async def test_studios_have_their_own_keys(ansel: Ansel) -> None:
     await ansel.access.add_studio("north")
     view, text = await ansel.access.create_key("laptop", studio="north")

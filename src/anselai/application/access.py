@@ -15,7 +15,7 @@ from anselai.application.log_pages import LARGEST_PAGE, decode_cursor, encode_cu
 from anselai.domain.access import ApiKey, Principal, Scope, Studio, check_studio_id, hash_of, key_text, scopes_of
 from anselai.domain.audit import AuditAction
 from anselai.domain.connection import DEFAULT_STUDIO
-from anselai.domain.errors import InvalidInput
+from anselai.domain.errors import InvalidInput, StudioInUse, StudioNotFound
 from anselai.domain.ports.api_keys import ApiKeys
 from anselai.domain.ports.audit_log import AuditLog
 from anselai.domain.ports.clock import Clock, Ids, SecretTexts
@@ -79,9 +79,12 @@ class AccessManager:
         return ApiKeyView.of(key, now), text
 
     async def list_keys(self, *, studio: str = DEFAULT_STUDIO) -> Sequence[ApiKeyView]:
-        """The studio's keys, expired and revoked ones among them, the oldest first."""
+        """The studio's keys, expired and revoked ones among them, the oldest first. Raises StudioNotFound."""
         now = self.clock.now()
-        return [ApiKeyView.of(each, now) for each in await self.api_keys.list(studio)]
+        keys = await self.api_keys.list(studio)
+        if not keys:
+            await self._check_there(studio)
+        return [ApiKeyView.of(each, now) for each in keys]
 
     async def revoke_key(self, key_id: UUID, *, studio: str = DEFAULT_STUDIO) -> ApiKeyView:
         """Let a key open nothing any more; revoking it again changes nothing. Raises ApiKeyNotFound."""
@@ -101,23 +104,38 @@ class AccessManager:
     async def remove_studio(self, studio: str, *, with_connections: bool = False) -> None:
         """Remove a studio with its keys, jobs, sync log and all that its platforms brought in. The audit log stays.
 
-        Raises StudioNotFound; StudioInUse while it has connections, unless these are to go as well; InvalidInput for
-        the studio `default`, which is always there.
+        Raises what `check_removable` raises.
         """
-        if studio == DEFAULT_STUDIO:
-            raise InvalidInput.of("studio", f"{DEFAULT_STUDIO} is always there and cannot be removed")
+        await self.check_removable(studio, with_connections=with_connections)
         if with_connections:
             for each in await self.connections.list_connections(studio=studio):
                 await self.connections.remove_connection(each.platform, studio=studio)
         await self.studios.remove(studio, deed_of(studio, AuditAction.STUDIO_REMOVED, studio))
         self.authenticator.forget(lambda known: known.studio == studio)
 
+    async def check_removable(self, studio: str, *, with_connections: bool = False) -> None:
+        """Whether it could be removed now, for whoever asks a person first.
+
+        Raises StudioNotFound; StudioInUse while it has connections, unless these are to go as well; InvalidInput for
+        the studio `default`, which is always there.
+        """
+        if studio == DEFAULT_STUDIO:
+            raise InvalidInput.of("studio", f"{DEFAULT_STUDIO} is always there and cannot be removed")
+        await self._check_there(studio)
+        if not with_connections and await self.connections.list_connections(studio=studio):
+            raise StudioInUse(studio)
+
+    async def _check_there(self, studio: str) -> None:
+        if studio not in {each.id for each in await self.studios.list()}:
+            raise StudioNotFound(studio)
+
     async def audit(
         self, *, limit: int = 50, cursor: str | None = None, studio: str | None = DEFAULT_STUDIO
     ) -> AuditPage:
-        """A page of the audit log, newest first; `next_cursor` asks for the page after it. Raises InvalidInput.
+        """A page of the audit log, newest first; `next_cursor` asks for the page after it.
 
-        Of one studio, from when it was added; with `studio=None` of all that there are or were.
+        Of one studio, from when it was added; with `studio=None` of all that there are or were. Raises StudioNotFound,
+        InvalidInput.
         """
         if not 1 <= limit <= LARGEST_PAGE:
             raise InvalidInput.of("limit", f"must be from 1 to {LARGEST_PAGE}")
@@ -127,6 +145,8 @@ class AccessManager:
             rows = await self.audit_log.query_all(more, before_id)
         else:
             rows = await self.audit_log.query(studio, more, before_id)
+            if not rows:
+                await self._check_there(studio)
         page = tuple(rows[:limit])
         return AuditPage(entries=page, next_cursor=encode_cursor(page[-1].id) if len(rows) > limit else None)
 

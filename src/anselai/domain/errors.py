@@ -372,7 +372,10 @@ class StudioNotFound(AnselError):
     code = "STUDIO_NOT_FOUND"
 
     def __init__(self, studio: str) -> None:
-        super().__init__(f"There is no studio {studio!r}. See: anselai studios list")
+        super().__init__(
+            f"There is no studio {studio!r}. See: anselai studios list, and for what was done in those that were"
+            " removed: anselai audit"
+        )
 
 
 class StudioInUse(AnselError):

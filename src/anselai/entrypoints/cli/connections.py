@@ -9,7 +9,7 @@ import click
 from anselai.application.connection_manager import KEEP
 from anselai.application.views import ConnectionView
 from anselai.entrypoints.cli.output import json_option, print_fields, print_json, print_table
-from anselai.entrypoints.cli.session import say, with_ansel
+from anselai.entrypoints.cli.session import confirm, say, with_ansel
 from anselai.entrypoints.cli.tokens import ask, moment, read_tokens, token_file
 
 
@@ -166,7 +166,7 @@ def refresh(*, platform: str, as_json: bool) -> None:
 def remove(*, platform: str, yes: bool, as_json: bool) -> None:
     """Forget PLATFORM's connection with its tokens, schedules and queued syncs. Its log stays."""
     if not yes:
-        click.confirm(f"Forget the {platform} connection, its tokens and its schedules?", abort=True, err=True)
+        confirm(f"Forget the {platform} connection, its tokens and its schedules?")
     with_ansel(lambda ansel: ansel.connections.remove_connection(platform))
     if as_json:
         print_json({"removed": True})

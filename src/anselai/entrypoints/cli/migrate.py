@@ -3,7 +3,7 @@
 import click
 
 from anselai.domain.errors import SchemaUnknown
-from anselai.entrypoints.cli.session import progress, run, say, settings_and_log
+from anselai.entrypoints.cli.session import confirm, progress, run, say, settings_and_log
 
 
 @click.group(invoke_without_command=True)
@@ -59,7 +59,7 @@ def down(*, revision: str | None, yes: bool) -> None:
     if target not in earlier:
         raise click.UsageError(f"{target} does not come before {state.current}. Before it are: {', '.join(earlier)}.")
     if not yes:
-        click.confirm(f"Go from {state.current} down to {target}, and lose what these tables hold?", abort=True)
+        confirm(f"Go from {state.current} down to {target}, and lose what these tables hold?")
     run(move_schema(settings, down_to=target, report=progress))
     say(f"The schema is at {target}.")
 

@@ -10,7 +10,7 @@ import msgspec
 
 C = TypeVar("C", bound=Callable[..., Any])
 
-WIDTH_OF_A_PIPE = 160  # columns, where there is no terminal that could say
+WIDTH_OF_A_PIPE = 10_000  # columns: what another program reads has a line for each row, and words as they are
 
 
 def json_option(command: C) -> C:
@@ -23,13 +23,15 @@ def print_json(data: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table as wide as the terminal. Whatever a cell holds is shown as text and never obeyed."""
+    """A table no wider than the terminal. Whatever a cell holds is shown as text, whole, and never obeyed."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold", no_wrap=name == "Id")  # an id is there to be copied
     for row in rows:
         table.add_row(*(Text(cell(each)) for each in row))
     Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE, highlight=False).print(table)

@@ -70,6 +70,17 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         raise click.Abort from None
 
 
+def confirm(question: str) -> None:
+    """Ask before something is lost, and end the command unless the answer is yes."""
+    try:
+        click.confirm(question, abort=True, err=True)
+    except click.Abort as no:
+        if isinstance(no.__context__, EOFError):
+            click.echo(err=True)
+            raise click.UsageError("Nobody is there to answer. With --yes it is done without asking.") from None
+        raise
+
+
 def say(sentence: str) -> None:
     """For a person or a log file; nobody need be listening."""
     with suppress(OSError):

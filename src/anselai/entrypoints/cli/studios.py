@@ -3,7 +3,7 @@
 import click
 
 from anselai.entrypoints.cli.output import json_option, print_json, print_table
-from anselai.entrypoints.cli.session import say, with_ansel
+from anselai.entrypoints.cli.session import confirm, say, with_ansel
 
 
 @click.group()
@@ -47,7 +47,8 @@ def add(*, studio: str, name: str | None, as_json: bool) -> None:
 def remove(*, studio: str, with_connections: bool, yes: bool, as_json: bool) -> None:
     """Remove STUDIO with its keys, syncs, log and all its figures. Only the audit log keeps its rows."""
     if not yes:
-        click.confirm(f"Remove the studio {studio} and all that is kept of it, for ever?", abort=True, err=True)
+        with_ansel(lambda ansel: ansel.access.check_removable(studio, with_connections=with_connections))
+        confirm(f"Remove the studio {studio} and all that is kept of it, for ever?")
     with_ansel(lambda ansel: ansel.access.remove_studio(studio, with_connections=with_connections))
     if as_json:
         print_json({"removed": True})
