@@ -135,6 +135,15 @@ async def test_no_page_ever_shows_a_token(plain_page: Page, site: str) -> None:
         assert "canary" not in await plain_page.content()
 
 
+async def test_the_caption_of_a_table_stands_in_one_line_on_a_phone(plain_page: Page, site: str, ansel: Ansel) -> None:
+    await plain_page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    await ansel.scheduler.workers.beat(ansel.worker.id, "darkroom", 4711)
+    await plain_page.goto(f"{site}/sync")
+    caption = await plain_page.get_by_text("Schedulers that are alive").bounding_box()
+    assert caption is not None
+    assert caption["height"] < 40
+
+
 async def test_no_page_is_wider_than_a_phone(plain_page: Page, site: str) -> None:
     await plain_page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     await connect_google(plain_page, site)

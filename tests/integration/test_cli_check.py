@@ -59,6 +59,7 @@ def test_it_prints_a_line_for_each_check_and_leaves_nothing_behind(external: Hom
         assert done.code == 0, done.out + done.err
         assert [line[8:20].strip() for line in done.out.splitlines()] == list(CHECKS)
         assert set(results(done.out)) == {"ok"}
+        assert done.out.count("opens the stored tokens of 1 connection\n") == 1
         assert done.err == ""
         assert dump(dsn) == before
 

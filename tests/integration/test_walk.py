@@ -105,7 +105,8 @@ def test_the_walk_of_the_readme_works_and_shows_no_token_anywhere(home: Home) ->
 def test_the_readme_walks_this_way() -> None:
     readme = Path(__file__, "../../../README.md").resolve().read_text()
     for step in (
-        "KEY=$(.venv/bin/anselai keys api create walk)",
+        "source .venv/bin/activate",
+        "KEY=$(anselai keys api create walk)",
         "Authorization: Bearer $KEY",
         "POST localhost:3200/api/connections/google/test",
         "POST localhost:3200/api/sync/google",

@@ -47,7 +47,10 @@ def explain(facts: Facts) -> FrequencyExplanation:
     if (events or facts.job is not None) and (facts.paused or facts.schedule.next_run_at is None):
         sentences.append(f"Times are those of {facts.schedule.timezone}.")  # which the headline does not name
     return FrequencyExplanation(
-        frequency=facts.schedule.frequency, headline=_headline(facts, time), sentences=tuple(sentences)
+        frequency=facts.schedule.frequency,
+        enabled=facts.schedule.enabled,
+        headline=_headline(facts, time),
+        sentences=tuple(sentences),
     )
 
 

@@ -30,7 +30,7 @@ class SyncExplainer:
 
     async def explain(self, key: ConnectionKey, *, alive_within: timedelta) -> SyncExplanation:
         """Also of a connection whose platform is no longer installed. Raises UnknownPlatform, ConnectionNotFound."""
-        installed = key.platform in {each.name for each in self.platforms.all()}
+        labels = {each.name: each.label for each in self.platforms.all()}
         try:
             connection = await self.connections.get(key)
         except ConnectionNotFound:
@@ -50,8 +50,9 @@ class SyncExplainer:
                 job=jobs.get(schedule.frequency),
                 rows=rows,
                 complete=len(rows) < ROWS,
-                installed=installed,
+                installed=key.platform in labels,
                 scheduler_runs=scheduler_runs,
             )
             explained.append(explain(facts))
-        return SyncExplanation(platform=key.platform, frequencies=tuple(explained))
+        label = labels.get(key.platform, key.platform)
+        return SyncExplanation(platform=key.platform, label=label, frequencies=tuple(explained))

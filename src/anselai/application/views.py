@@ -183,6 +183,7 @@ class FrequencyExplanation:
     """When a sync runs next, in a sentence, and why things are as they are, in some more."""
 
     frequency: Frequency
+    enabled: bool
     headline: str
     sentences: tuple[str, ...]
 
@@ -192,6 +193,7 @@ class SyncExplanation:
     """Each sync of a platform explained: hourly, daily, weekly."""
 
     platform: str
+    label: str
     frequencies: tuple[FrequencyExplanation, ...]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from anselai.application.ansel import Ansel
+from anselai.application.phrases import counted
 from anselai.container import KeyInUse, check_key
 from anselai.domain.connection import DEFAULT_STUDIO, ConnectionStatus
 from anselai.domain.errors import ConnectionNotFound, TokenUnreadable
@@ -55,7 +56,7 @@ async def stored_tokens(ansel: Ansel, key: KeyInUse) -> str:
             f"{key.source} (id {key.id}) does not open the stored tokens of {', '.join(unreadable)}. "
             "Bring back the key that they were sealed with, or connect these platforms again."
         )
-    return f"{key.source} (id {key.id}) opens the stored tokens of {len(stored)} connections"
+    return f"{key.source} (id {key.id}) opens the stored tokens of {counted(len(stored), 'connection')}"
 
 
 async def encryption(ansel: Ansel) -> str:

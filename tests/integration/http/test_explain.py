@@ -10,7 +10,7 @@ from anselai.application.ansel import Ansel
 from anselai.domain.sync_job import AttemptResult, Outcome
 from tests.fakes import FakeClock
 from tests.integration.http.asking import connect, refusal
-from tests.integration.http.reading_html import look
+from tests.integration.http.reading_html import look, submit
 
 COALESCED = "no scheduler was running at that time; a later slot ran in its place"
 HOURLY = {"frequency": "hourly", "cron": "17 * * * *", "timezone": "Europe/Berlin"}
@@ -89,3 +89,13 @@ async def test_what_a_platform_said_is_shown_and_not_obeyed(client: httpx.AsyncC
     page = await look(client, "/sync/google/explain")
     assert f"failed at its first attempt: {told}." in page.words
     assert page.all("script") == []
+
+
+async def test_what_is_off_can_be_switched_on_where_it_is_explained(client: httpx.AsyncClient) -> None:
+    await connect(client)
+    await client.put("/api/sync/google/schedule", json={"frequency": "daily", "enabled": False})
+    page = await look(client, "/sync/google/explain")
+    assert "Why Google syncs as it does" in page.words
+    assert "/sync/google/hourly/resume" not in page.html
+    await submit(client, page, "/sync/google/daily/resume")
+    assert "is off" not in (await look(client, "/sync/google/explain")).words

@@ -197,3 +197,10 @@ async def test_a_form_that_no_browser_sends_is_refused(
 ) -> None:
     response = await client.post("/connections/google/connect", content=body, headers={"content-type": content_type})
     assert Page(response).status == status
+
+
+async def test_a_platform_that_exchanges_its_token_is_not_asked_for_another(client: httpx.AsyncClient) -> None:
+    form = await look(client, "/connections/meta/connect")
+    assert "refreshToken" not in [each["name"] for each in form.all("input")]
+    assert "a token without an expiry is never exchanged by itself" in form.words
+    assert "exchange" not in (await look(client, "/connections/google/connect")).words

@@ -245,6 +245,14 @@ async def test_codes_of_links_are_counted_too(ansel: Ansel) -> None:
     assert (await ask(app, "GET", "/sign-in/x", known=False, headers=[HOST])).status == 200
 
 
+async def test_whoever_signs_in_too_often_is_told_for_how_long_to_wait(ansel: Ansel) -> None:
+    app = limited(ansel, sign_ins=1)
+    await attempt(app, "wrong")
+    refused = await attempt(app, "wrong")
+    assert refused.status == 429
+    assert f"Try again in {refused.headers['retry-after']} seconds." in refused.body.decode()
+
+
 async def test_a_body_is_read_no_further_than_it_may_be_large(app: Starlette) -> None:
     chunks = [b" " * 65_536] * (64 * 1024 * 1024 // 65_536)
     reply = await ask(app, "POST", "/api/connections", headers=[*JSON, BEARER], chunks=chunks)

@@ -78,7 +78,8 @@ async def test_what_is_posted_without_a_session_is_led_there_too_and_changes_not
 ) -> None:
     await client.post("/connections/google/connect", data={"accessToken": "access-1"})
     led = await stranger.post("/connections/google/remove")
-    assert (led.status_code, led.headers["location"]) == (303, "/sign-in")
+    assert (led.status_code, led.headers["location"]) == (303, "/sign-in?done=nothing")
+    assert "Nothing was done" in (await look(stranger, led.headers["location"])).words
     assert (await client.get("/api/connections/google")).status_code == 200
 
 
@@ -353,3 +354,18 @@ async def test_signing_in_and_out_is_in_the_audit_log(stranger: httpx.AsyncClien
     assert (signed_in.action, signed_in.actor, signed_in.address) == ("signed.in", "key ANSELAI_API_KEY", "127.0.0.1")
     assert (signed_out.action, signed_out.actor) == ("signed.out", "key ANSELAI_API_KEY")
     assert signed_in.request_id
+
+
+async def test_the_link_opened_again_by_whom_it_signed_in_leads_to_the_overview(
+    stranger: httpx.AsyncClient, code: OneTimeCode
+) -> None:
+    link = f"/sign-in/{code.issue().reveal()}"
+    await submit(stranger, await look(stranger, link), link)
+    again = await stranger.get(link)
+    assert (again.status_code, again.headers["location"]) == (303, "/")
+
+
+async def test_only_who_is_signed_in_is_shown_the_ways_that_need_it(stranger: httpx.AsyncClient) -> None:
+    assert "Connections" not in (await look(stranger, "/sign-in")).words
+    await by_key(stranger, KEY.reveal())
+    assert "Connections" in (await look(stranger, "/sync")).words

@@ -55,6 +55,7 @@ class Pages:
         text = self.templates.get_template(template).render(
             now=self.clock.now(),
             form_token="" if session is None else self.cookies.form_token(session),
+            is_in=caller is not None and caller.principal is not None,
             can_sign_out=caller is not None and caller.principal not in (None, OFF),
             **context,
         )

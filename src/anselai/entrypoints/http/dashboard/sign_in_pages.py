@@ -56,7 +56,7 @@ class SignInPages:
         after = _ours(request.query_params.get("next", ""))
         if caller_in(request).principal is not None:
             return RedirectResponse(after, status_code=303)
-        return self._form(request, after, said="out" if request.query_params.get("done") == "out" else "")
+        return self._form(request, after, said=request.query_params.get("done", ""))
 
     async def by_key(self, request: Request) -> Response:
         form = form_in(request)
@@ -69,6 +69,8 @@ class SignInPages:
 
     async def link_form(self, request: Request) -> Response:
         """A button and not yet the sign-in, so that a program that looks at links does not use this one up."""
+        if caller_in(request).principal is LINK:
+            return RedirectResponse("/", status_code=303)
         self._begin(request)
         return self.pages.render(request, "sign_in_by_link.html", code=request.path_params["code"])
 
@@ -120,9 +122,10 @@ class WayToSignIn:
 
     def __call__(self, scope: Scope, head: Head) -> Response:
         request = Request(scope)
-        is_looking = scope["method"] in ("GET", "HEAD")
-        after = _asked_for(scope) if is_looking else "/"
-        if is_looking and b"cross-site" in head.all(b"sec-fetch-site"):
+        if scope["method"] not in ("GET", "HEAD"):
+            return RedirectResponse("/sign-in?done=nothing", status_code=303)
+        after = _asked_for(scope)
+        if b"cross-site" in head.all(b"sec-fetch-site"):
             # A link of another site: the browser held the cookie back (SameSite=Strict), which it sends from our own.
             return self.pages.render(request, "come_in.html", after=after)
         query = "" if after == "/" else f"?next={quote(after, safe='')}"

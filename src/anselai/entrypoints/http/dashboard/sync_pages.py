@@ -69,7 +69,7 @@ class SyncPages:
 
     async def explain(self, request: Request) -> Response:
         explanation = await self.scheduler.explain(platform_in(request), studio=studio_in(request))
-        return self.pages.render(request, "explain.html", platform=explanation.platform, explanation=explanation)
+        return self.pages.render(request, "explain.html", explanation=explanation)
 
     async def run(self, request: Request) -> Response:
         job = await self.scheduler.run_sync_now(platform_in(request), _frequency_in(request), studio=studio_in(request))
