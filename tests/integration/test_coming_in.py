@@ -100,7 +100,8 @@ def test_a_session_outlives_a_restart_and_the_old_link_does_not(home: Home) -> N
         with browser(again) as photographer:
             photographer.cookies.update(cookies)
             assert photographer.get("/").status_code == 200
-            assert follow(photographer, link).status_code == 401
+        with browser(again) as stranger:
+            assert follow(stranger, link).status_code == 401
         assert again.stop() == 0
     code = link.rpartition("/")[2]
     assert serve.printed.count(code) == 1, "on the start screen and in no line of the log"
