@@ -19,6 +19,7 @@ import pytest
 from anselai.adapters.postgres.embedded import EmbeddedPostgres, start_embedded
 from anselai.adapters.postgres.embedded.locks import locked, opened
 from anselai.domain.errors import EmbeddedDatabaseFailed
+from tests.integration.processes import patiently
 
 AS_ROOT = os.geteuid() == 0
 FAST = {"fsync": "off"}
@@ -26,7 +27,6 @@ USER = """
 import sys
 from pathlib import Path
 from anselai.adapters.postgres.embedded import start_embedded
-from tests.integration.processes import patiently
 postgres = start_embedded(Path(sys.argv[1]), settings={"fsync": "off"})
 print(postgres.dsn, flush=True)
 sys.stdin.readline()
@@ -171,6 +171,7 @@ def test_no_statement_gets_into_the_log(data: Path, start: Start) -> None:
     assert ask(postgres, "SELECT 'a_canary'") == "a_canary"
     with pytest.raises(psycopg.OperationalError):
         ask(postgres, "SELECT 'a_canary', pg_terminate_backend(pg_backend_pid())")
+    logs = ""
     for _ in patiently("the log never tells of the end"):
         logs = "".join(log.read_text() for log in postgres.data_dir.glob("log/*.log"))
         if "terminating connection" in logs:
