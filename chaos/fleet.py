@@ -104,7 +104,7 @@ class Fleet:
         trace, out = self.folder / f"{name}.trace", self.folder / f"{name}.out"
         environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT)]),
+            "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT), str(ROOT / "src")]),
             "PYTHONUNBUFFERED": "1",
             "DATABASE_URL": self.dsns[place],
             "ENCRYPTION_KEY": self.key,

@@ -125,7 +125,7 @@ class Fleet:
         arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
         environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT)]),
+            "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT), str(ROOT / "src")]),
             "DATABASE_URL": self.dsn,
             "ENCRYPTION_KEY": self.key,
             PORT: str(self.port),

@@ -19,10 +19,12 @@ import httpx
 from click.testing import CliRunner
 
 from anselai.adapters.postgres.embedded.locks import locked, opened
+from anselai.entrypoints import cli
 from anselai.entrypoints.cli import main
 from anselai.entrypoints.http.areas import is_for_programs
 
 COMMAND = (sys.executable, "-m", "anselai.entrypoints.cli")
+SOURCE = str(Path(cli.__file__).parents[3])  # what is tested here is what is started
 PATIENCE = 30.0  # seconds
 KEY = "processes-only-5c2e9b7d1f408a63-of-tests"  # the ANSELAI_API_KEY of every process that is started here
 
@@ -39,14 +41,15 @@ class Home:
         return self.folder / "data"
 
     def environment(self, **settings: str) -> dict[str, str]:
+        given = {**self.settings, **settings}
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "ANSELAI_DATA_DIR": str(self.data),
             "ANSELAI_PORT": "0",
             "ANSELAI_API_KEY": KEY,
-            **self.settings,
-            **settings,
+            **given,
+            "PYTHONPATH": os.pathsep.join(filter(None, [given.get("PYTHONPATH"), SOURCE])),
         }
 
     def run(self, *arguments: str, given: str = "", **settings: str) -> "Done":
