@@ -22,6 +22,7 @@ _RUNS = ("123456", "abcdef", "qwerty", "asdfgh", "zxcvbn")
 ROOT_DATA_DIR = Path("/var/lib/anselai")
 PLATFORM_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 MOST_RUNS = 1_000_000
+_LONGEST_QUOTE = 20  # characters: what is longer may be a secret in the wrong place
 _SECRET_NAME = re.compile("SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|PRIVATE|TOKEN|KEY")
 # As libpq reads it, and not as a browser would: a password ends at the first "@", and may hold "?" and "#".
 _DATABASE_HOST = r"(?:\[[^\]/?@]*\]|[^:,/?@\[\]]*)(?::[0-9]*)?"
@@ -179,7 +180,7 @@ def _listed(given: Mapping[str, str], name: str) -> list[str]:
 
 def _switch(name: str, text: str) -> bool:
     if text.lower() not in ("on", "off"):
-        raise InvalidSettings(f"{name} must be on or off, not {text!r}.")
+        raise InvalidSettings(f"{name} must be on or off.")
     return text.lower() == "on"
 
 
@@ -191,7 +192,7 @@ def _host(name: str, text: str) -> str:
         pass
     if _HOST_NAME.fullmatch(text.lower()) is None:
         raise InvalidSettings(
-            f"{name} must be an address such as 127.0.0.1 or a name such as studio.example, without port, not {text!r}."
+            f"{name} must be an address such as 127.0.0.1 or a name such as studio.example, without port."
         )
     return text.lower()
 
@@ -201,7 +202,7 @@ def _network(text: str) -> str:
         return str(ip_network(text, strict=False))
     except ValueError:
         raise InvalidSettings(
-            f"ANSELAI_TRUSTED_PROXIES must list addresses or networks, such as 10.0.0.7 or 10.0.0.0/24, not {text!r}."
+            "ANSELAI_TRUSTED_PROXIES must list addresses or networks, such as 10.0.0.7 or 10.0.0.0/24."
         ) from None
 
 
@@ -209,15 +210,13 @@ def _origin(text: str) -> str:
     """An origin as browsers write it."""
     scheme, separator, host = text.lower().partition("://")
     if scheme not in ("http", "https") or not separator or _ORIGIN_HOST.fullmatch(host) is None:
-        raise InvalidSettings(
-            f"ANSELAI_CORS_ORIGINS must list origins such as https://studio.example, without a path, not {text!r}."
-        )
+        raise InvalidSettings("ANSELAI_CORS_ORIGINS must list origins such as https://studio.example, without a path.")
     return f"{scheme}://{host}"
 
 
 def _port(name: str, text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
-        raise InvalidSettings(f"{name} must be a number from 0 to 65535 (0: any free port), not {text!r}.")
+        raise InvalidSettings(f"{name} must be a number from 0 to 65535 (0: any free port).")
     return int(text)
 
 
@@ -229,7 +228,7 @@ def _runs(name: str, given: Mapping[str, str]) -> dict[str, int]:
         if not PLATFORM_NAME.fullmatch(platform) or not number.isdecimal() or not 1 <= int(number) <= MOST_RUNS:
             raise InvalidSettings(
                 f"{name} must be like google=20,meta=5: names of platforms, each with a number from 1 to {MOST_RUNS}. "
-                f"{part.strip()!r} is not."
+                f"{part.strip() if len(part) <= _LONGEST_QUOTE else '...'!r} is not."
             )
         if platform in limits:
             raise InvalidSettings(f"{name} has two numbers for {platform}. Leave one.")
@@ -239,5 +238,5 @@ def _runs(name: str, given: Mapping[str, str]) -> dict[str, int]:
 
 def _log_level(text: str) -> str:
     if text.upper() not in LOG_LEVELS:
-        raise InvalidSettings(f"ANSELAI_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {text!r}.")
+        raise InvalidSettings(f"ANSELAI_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}.")
     return text.upper()

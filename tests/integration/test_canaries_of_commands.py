@@ -120,6 +120,29 @@ def said_by_each(stage: Home, known: dict[str, str | bytes], *form: str) -> dict
     return said
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("keys", "retire", ENCRYPTION_KEY),
+        ("keys", "api", "revoke", API_KEY),
+        ("keys", "api", "revoke", f"ansel_{NOBODY}_{ACCESS}"),
+        ("connections", "add", "blabber", ACCESS),
+        ("connections", "add", "blabber", "--access-token-file", ACCESS),
+        ("connections", "add", "blabber", "--expires-at", ACCESS),
+        ("connections", "add", ACCESS, *ADD),
+        ("connections", "show", ACCESS),
+        ("connections", ACCESS),
+        ("sync", "schedule", "blabber", ACCESS),
+        (f"--access-token={ACCESS}",),
+        (ACCESS,),
+    ],
+)
+def test_a_secret_in_the_wrong_place_of_a_command_is_not_repeated(arguments: tuple[str, ...], stage: Home) -> None:
+    done = stage.run(*arguments)
+    assert done.code in (1, 2)
+    listen({" ".join(arguments[:2]): all_of(done)}, KNOWN)
+
+
 @pytest.mark.parametrize("command", sorted(DAEMONS))
 def test_a_daemon_that_cannot_reach_its_database_tells_no_secret(command: str, stage: Home) -> None:
     with stage.started(command, DATABASE_URL=NOWHERE) as daemon:

@@ -127,7 +127,7 @@ class SealingKeys:
         """
         ring, stored = self.cipher.key_ids(), await self.sealed_tokens.rows_per_key()
         if key_id not in {*ring, *stored, *await self.sealed_tokens.uses()}:
-            raise NotFound(f"There is no key {key_id}. See: anselai keys status")
+            raise NotFound("There is no such key. See: anselai keys status")  # it may be a key in the place of its id
         if key_id == ring[0]:
             raise KeyNeeded(f"The key {key_id} is the primary one, which seals. Make another the primary one first.")
         rows = stored.get(key_id, 0)

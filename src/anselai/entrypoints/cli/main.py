@@ -6,6 +6,8 @@ import click
 
 from anselai import __version__
 from anselai.domain.errors import AnselError
+from anselai.domain.scrubbing import scrubbed
+from anselai.domain.secret import Secret
 from anselai.entrypoints.cli.api_keys import api
 from anselai.entrypoints.cli.audit import audit
 from anselai.entrypoints.cli.check import check
@@ -17,6 +19,9 @@ from anselai.entrypoints.cli.platforms import platforms
 from anselai.entrypoints.cli.studios import studios
 from anselai.entrypoints.cli.sync import sync
 
+GIVEN = "anselai.given"
+LONGEST_QUOTE = 20  # characters
+
 
 class Refused(click.ClickException):
     """One of our errors, told with its stable code."""
@@ -24,7 +29,7 @@ class Refused(click.ClickException):
     exit_code = 1
 
     def __init__(self, error: AnselError) -> None:
-        super().__init__(str(error))
+        super().__init__(scrubbed(str(error), ()))
         self.code = error.code
 
     def show(self, file: IO[Any] | None = None) -> None:
@@ -32,13 +37,19 @@ class Refused(click.ClickException):
 
 
 class Commands(click.Group):
-    """Refuses without a traceback."""
+    """Refuses without a traceback, and without repeating what may be a secret that was given in the wrong place."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[GIVEN] = [Secret(each) for each in args if len(each) > LONGEST_QUOTE]
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except AnselError as error:
             raise Refused(error) from None
+        except click.UsageError as error:
+            raise click.UsageError(scrubbed(error.format_message(), ctx.meta[GIVEN]), error.ctx) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
