@@ -1,16 +1,21 @@
 """A key opens or it does not, and nothing tells why it does not."""
 
+import ast
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from anselai.adapters.crypto import hmac_signer
 from anselai.adapters.memory.api_keys import MemoryApiKeys
 from anselai.adapters.memory.store import MemoryStore
 from anselai.adapters.system import RandomIds, RandomSecretTexts
+from anselai.application import authentication
 from anselai.application.audit import deed_of
 from anselai.application.authentication import KNOWN_FOR, USE_NOTED_EVERY, Authenticator
 from anselai.domain.access import ApiKey, Principal, Scope, hash_of, key_text, read_key_text
@@ -18,6 +23,7 @@ from anselai.domain.audit import AuditAction, Deed
 from anselai.domain.errors import Forbidden, StoreUnavailable, Unauthenticated
 from anselai.domain.ports.api_keys import ApiKeys
 from anselai.domain.secret import Secret
+from anselai.entrypoints.http import one_time_code
 from tests.fakes import FakeClock
 
 CONFIGURED = Secret("k9J2-a-good-key-of-the-settings-Qw7")
@@ -110,6 +116,16 @@ async def test_whatever_is_wrong_with_a_text_it_is_looked_up_once_and_refused_in
         assert keys.looked_up == before + 1, wrong
         said.add((type(refusal.value), str(refusal.value), refusal.value.__cause__))
     assert len(said) == 1
+
+
+@pytest.mark.parametrize(("module", "comparisons"), [(authentication, 2), (one_time_code, 1), (hmac_signer, 1)])
+def test_what_opens_is_compared_in_constant_time(module: ModuleType, comparisons: int) -> None:
+    nodes = list(ast.walk(ast.parse(inspect.getsource(module))))
+    called = [ast.unparse(each.func) for each in nodes if isinstance(each, ast.Call)]
+    assert called.count("hmac.compare_digest") == comparisons
+    assert not [each for each in nodes if isinstance(each, ast.Eq | ast.NotEq)], (
+        "which would end at the first difference"
+    )
 
 
 async def test_a_key_that_opened_is_not_looked_up_again_for_a_while(

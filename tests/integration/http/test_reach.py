@@ -133,6 +133,13 @@ async def test_no_other_site_may_call_unless_it_was_named(app: Starlette) -> Non
     ).status == 401
 
 
+@pytest.mark.parametrize(("proxies", "found"), [(19, "203.0.113.9"), (20, "10.0.0.1"), (200, "10.0.0.1")])
+def test_no_more_hops_are_looked_at_than_anybody_has_proxies(proxies: int, found: str) -> None:
+    told = b"203.0.113.9" + b", 10.0.0.1" * proxies
+    scope = {"client": ("10.0.0.7", 50000), "scheme": "http", "headers": [(b"x-forwarded-for", told)]}
+    assert TrustedProxies(networks=(ip_network("10.0.0.0/8"),)).remote_of(scope).address == found
+
+
 async def test_a_named_site_may_call_with_a_key_and_never_with_a_cookie(ansel: Ansel) -> None:
     app = opened(ansel, cors_origins=frozenset([SITE]))
     from_there = [HOST, (b"origin", SITE), (b"sec-fetch-site", b"cross-site")]
