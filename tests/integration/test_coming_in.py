@@ -224,6 +224,21 @@ def test_with_a_key_in_the_settings_it_listens_wherever_it_is_told_to(external: 
         assert serve.stop() == 0
 
 
+def test_each_start_writes_down_by_which_settings_it_lets_in_and_no_value_of_them(external: Home) -> None:
+    for settings in ({}, {"ANSELAI_AUTH": "off", **WITHOUT_KEY}):
+        with external.started("serve", "--no-scheduler", **settings) as serve:
+            serve.ready()
+            assert serve.stop() == 0
+    rows = [each for each in external.json("audit")["entries"] if each["action"] == "served"]
+    [key_id] = [each["id"] for each in external.json("keys", "status")]
+    assert [each["detail"] for each in rows] == [
+        f"authentication off; ANSELAI_API_KEY unset; encryption keys {key_id}",
+        f"authentication on; ANSELAI_API_KEY set; encryption keys {key_id}",
+    ]
+    assert {(each["actor"], each["studio"]) for each in rows} == {("serve", "*")}
+    assert KEY not in repr(rows)
+
+
 def test_with_the_switch_off_the_start_screen_warns(home: Home) -> None:
     with home.started("serve", ANSELAI_AUTH="off", ANSELAI_ALLOWED_HOSTS="localhost") as serve:
         serve.ready()

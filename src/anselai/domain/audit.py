@@ -9,7 +9,9 @@ LONGEST_DETAIL: Final = 1000  # characters; the rest is cut off
 
 
 class AuditAction(StrEnum):
-    """What is written down: each change of a connection, a schedule, a key or a studio that somebody asked for."""
+    """What is written down: each change of a connection, a schedule, a key or a studio that somebody asked for, and the
+    settings of each start.
+    """
 
     CONNECTION_SAVED = "connection.saved"
     CONNECTION_UPDATED = "connection.updated"
@@ -22,6 +24,7 @@ class AuditAction(StrEnum):
     SEALING_KEY_RETIRED = "sealing.retired"
     STUDIO_ADDED = "studio.added"
     STUDIO_REMOVED = "studio.removed"
+    SERVED = "served"
     SIGNED_IN = "signed.in"
     SIGNED_OUT = "signed.out"
 

@@ -7,7 +7,10 @@ from socket import socket
 from starlette.applications import Starlette
 
 from anselai.application.ansel import Ansel
+from anselai.application.audit import acting_as
 from anselai.container import key_in_use
+from anselai.domain.access import EVERY_STUDIO
+from anselai.domain.audit import Actor, AuditAction
 from anselai.entrypoints.daemon import Say, run_daemon, stop_worker, until_stopped
 from anselai.entrypoints.exposure import check_exposure, check_somebody_has_a_key
 from anselai.entrypoints.first_key import first_key
@@ -31,6 +34,7 @@ async def run_serve(settings: Settings, say: Say, *, with_scheduler: bool = True
 
         async def work(ansel: Ansel, stop: StopSignals) -> bool:
             await check_somebody_has_a_key(settings, ansel)
+            await _write_down(settings, ansel, address_of(listener))
             code = OneTimeCode(clock=ansel.clock)
             # Where others come in, what is printed may be a log that others read.
             has_link = settings.auth and (is_watched or is_loopback(settings.host))
@@ -47,6 +51,17 @@ async def run_serve(settings: Settings, say: Say, *, with_scheduler: bool = True
             return await serve_on(ansel, app, stop, listener, lambda: say(screen), with_scheduler=with_scheduler)
 
         return await run_daemon(settings, work, say)
+
+
+async def _write_down(settings: Settings, ansel: Ansel, address: str) -> None:
+    """What decides who may come in and what seals, whenever it may have become another: no value of a secret."""
+    told = (
+        f"authentication {'on' if settings.auth else 'off'}",
+        f"ANSELAI_API_KEY {'unset' if settings.api_key is None else 'set'}",
+        f"encryption keys {', '.join(ansel.keys.cipher.key_ids())}",
+    )
+    with acting_as(Actor(name="serve")):
+        await ansel.connections.audit.record(EVERY_STUDIO, AuditAction.SERVED, address, "; ".join(told))
 
 
 async def serve_on(
