@@ -44,7 +44,6 @@ class Home:
         given = {**self.settings, **settings}
         return {
             "PATH": os.environ["PATH"],
-            **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},  # the copy of `make promises`
             "HOME": str(self.folder),
             "ANSELAI_DATA_DIR": str(self.data),
             "ANSELAI_PORT": "0",

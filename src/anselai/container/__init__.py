@@ -1,6 +1,6 @@
 """The composition root: the only package that chooses adapters. Nothing is built when it is imported."""
 
-from anselai.container.foundation import has_database, open_rehearsal, try_every_table
+from anselai.container.foundation import address_to_check, has_database, open_rehearsal, try_every_table
 from anselai.container.keys import (
     KeyInUse,
     add_primary_key,
@@ -18,6 +18,7 @@ __all__ = [
     "KeyInUse",
     "SchemaState",
     "add_primary_key",
+    "address_to_check",
     "check_key",
     "generate_key",
     "has_database",

@@ -1,5 +1,6 @@
 """What the foundation test needs beside an open AnselAI."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ from anselai.adapters.crypto.keyring import generate_secret
 from anselai.adapters.platforms.registry import InstalledPlatforms
 from anselai.adapters.platforms.stub import StubClient
 from anselai.adapters.postgres.database import Database
+from anselai.adapters.postgres.embedded import has_its_rights, serving_address
 from anselai.adapters.postgres.rehearsal import Rehearsal
 from anselai.adapters.system import RandomIds, SystemClock
 from anselai.application.ansel import Ansel
@@ -42,6 +44,13 @@ async def try_every_table(dsn: Secret) -> Sequence[str]:
 
     async with Database(dsn) as database:
         return await round_trip(database, RandomIds().new())
+
+
+async def address_to_check(settings: Settings, dsn: Secret) -> Secret:
+    """Whom to check as: who serves. In the embedded database the owner, where that role is still to get its rights."""
+    if settings.database_url is None and await asyncio.to_thread(has_its_rights, dsn):
+        return serving_address(dsn)
+    return dsn
 
 
 def has_database(settings: Settings) -> bool:

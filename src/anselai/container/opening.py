@@ -10,7 +10,7 @@ from dependency_injector.providers import Object
 from anselai.adapters.crypto.keyring import generate_secret
 from anselai.adapters.platforms.registry import InstalledPlatforms
 from anselai.adapters.postgres import migrate
-from anselai.adapters.postgres.embedded import start_embedded
+from anselai.adapters.postgres.embedded import let_serve, start_embedded
 from anselai.adapters.postgres.first_contact import check_opens
 from anselai.adapters.system import SystemClock
 from anselai.application.ansel import Ansel
@@ -46,6 +46,7 @@ async def open_container(
     async with open_database(settings, report=report) as dsn:
         if settings.database_url is None:
             await asyncio.to_thread(migrate.upgrade, dsn, report=report)
+            dsn = await asyncio.to_thread(let_serve, dsn)
         async with open_on(dsn, settings, limits=limits) as ansel:
             await ansel.health.check_schema()
             try:
@@ -57,7 +58,7 @@ async def open_container(
 
 @asynccontextmanager
 async def open_database(settings: Settings, *, report: Report = silent) -> AsyncIterator[Secret]:
-    """The address of the settings' database; the embedded one runs for as long as this is open.
+    """The address of the settings' database, the owner's for the embedded one, which runs for as long as this is open.
 
     Raises EmbeddedDatabaseFailed, and StoreUnavailable for one of somebody else's that cannot be opened, with the
     reason. Cancelled while the server starts, it waits for that and stops the server again.

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from anselai.adapters.postgres import migrate
+from anselai.adapters.postgres.embedded import let_serve
 from anselai.container.opening import Report, open_database, silent
 from anselai.domain.errors import SchemaBehind, SchemaUnknown
 from anselai.settings import Settings
@@ -38,6 +39,8 @@ async def move_schema(settings: Settings, *, down_to: str | None = None, report:
     async with open_database(settings, report=report) as dsn:
         if down_to is None:
             await asyncio.to_thread(migrate.upgrade, dsn, report=report)
+            if settings.database_url is None:
+                await asyncio.to_thread(let_serve, dsn)  # whose rights on the tables that went are gone with them
         else:
             await asyncio.to_thread(migrate.downgrade, dsn, down_to, report=report)
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from anselai.application.ansel import Ansel
 from anselai.container import (
+    address_to_check,
     has_database,
     key_in_use,
     move_schema,
@@ -110,9 +111,11 @@ async def check_foundation(settings: Settings, *, say: Say, report: Say) -> bool
 
 @asynccontextmanager
 async def _open(settings: Settings, report: Say) -> AsyncIterator[Foundation]:
-    async with open_database(settings, report=report) as dsn, open_on(dsn, settings) as ansel:
-        await ansel.health.ping()
-        yield Foundation(settings=settings, dsn=dsn, ansel=ansel)
+    async with open_database(settings, report=report) as owners:
+        dsn = await address_to_check(settings, owners)
+        async with open_on(dsn, settings) as ansel:
+            await ansel.health.ping()
+            yield Foundation(settings=settings, dsn=dsn, ansel=ansel)
 
 
 @asynccontextmanager
