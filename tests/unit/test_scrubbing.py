@@ -122,11 +122,12 @@ def test_a_token_is_known_as_long_as_its_call_runs_however_many_others_begin_and
 def test_more_calls_may_run_than_are_remembered() -> None:
     known = KnownSecrets(most=2)
     running = [Secret(f"token {letter}") for letter in "ABCDE"]
-    known.add(running)
+    too_short = Secret("token")
+    known.add([too_short, *running])
     assert blotted("token A, token C, token E", known) == "***, ***, ***"
     running.clear()
     known.add([Secret("token F")])
-    assert blotted("token A, token E, token F", known) == "token A, ***, ***"
+    assert blotted("token A, token D, token E, token F", known) == "token A, token D, ***, ***"
 
 
 def test_a_secret_is_spelt_once_however_often_it_is_added_and_looked_for() -> None:

@@ -96,7 +96,8 @@ class KnownSecrets:
             with suppress(IndexError):
                 while True:
                     self._add(str(self.waiting.popleft().reveal()))
-            held = dict.fromkeys(str(each.reveal()) for ref in self.held.valuerefs() if (each := ref()) is not None)
+            texts = (str(each.reveal()) for ref in self.held.valuerefs() if (each := ref()) is not None)
+            held = dict.fromkeys(text for text in texts if len(text) >= SHORTEST)
             for text in held:
                 self._add(text)
             while self.most is not None and len(self.spelt) - len(held) > self.most:
