@@ -10,7 +10,7 @@ import pytest
 from anselai.application.ansel import Ansel
 from anselai.application.sync_runner import SyncRunner
 from anselai.container import open_in_memory
-from anselai.domain.connection import ConnectionStatus, PlatformConnection
+from anselai.domain.connection import ConnectionStatus, PlatformConnection, SealedToken
 from anselai.domain.errors import AnswerLost, AuthFailure, RefreshUnanswered
 from anselai.domain.ports.clock import Clock
 from anselai.domain.sync_job import AttemptResult, ClaimedJob, JobState
@@ -91,6 +91,16 @@ async def test_nor_does_a_sync_that_finds_it_ended(ansel: Ansel, flickr: Refresh
     ended = says(await stored(ansel))
     await ansel.scheduler.run_sync_now("flickr")
     await ansel.worker.drain()
+    assert says(await stored(ansel)) == ended
+
+
+async def test_nor_does_a_token_that_no_key_opens(ansel: Ansel, flickr: Refreshed) -> None:
+    flickr.failures.append(AnswerLost("cut"))
+    await refreshed(ansel)
+    lost = await stored(ansel)
+    await ansel.connections.connections.replace(replace(lost, access_token=SealedToken("v1.0123456789ab.00")))
+    ended = says(await stored(ansel))
+    assert (await ansel.connections.test_connection("flickr")).ok is False
     assert says(await stored(ansel)) == ended
 
 

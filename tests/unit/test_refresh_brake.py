@@ -120,6 +120,43 @@ async def test_what_fails_for_all_is_not_tried_with_all(clock: FakeClock, wrong:
         assert len(flickr.given) <= first + 10
 
 
+async def test_one_connection_that_fails_again_and_again_stops_no_other(
+    ansel: Ansel, flickr: Refreshed, clock: FakeClock
+) -> None:
+    flickr.failures.extend([TransientFailure("503")] * 2 * TROUBLED_AFTER)
+    for _ in range(2 * TROUBLED_AFTER):
+        with pytest.raises(TransientFailure):
+            await ansel.connections.refresh_token("flickr", studio=FLEET[0])
+        clock.advance(timedelta(seconds=TROUBLE_PAUSE))
+    other = (await fleet(ansel))[1]
+    assert (await ansel.connections.refresher.refresh(other.key, seen=other)).token_version == 2
+
+
+async def test_while_somebody_asks_a_platform_in_trouble_the_keeper_takes_no_connection_from_the_store(
+    ansel: Ansel, flickr: Refreshed, clock: FakeClock
+) -> None:
+    clock.advance(HOUR - MINUTE)
+    ansel.connections.refresher.trouble_of("flickr").failures = TROUBLED_AFTER
+    flickr.hold = asyncio.Event()
+    asking = asyncio.create_task(ansel.connections.refresh_token("flickr", studio=FLEET[0]))
+    while not flickr.given:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    assert await ansel.worker.keeper.tick() == 0
+    flickr.hold.set()
+    await asking
+    assert await ansel.worker.keeper.tick() > 0
+
+
+@pytest.mark.parametrize("lost", [TimeoutError(), AnswerLost("cut")])
+async def test_a_client_that_waits_for_an_answer_in_vain_has_lost_it(clock: FakeClock, lost: Exception) -> None:
+    flickr = platform(second_use=SecondUse.WORKS)
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await connect(ansel)
+        flickr.failures.append(lost)
+        with pytest.raises(AnswerLost):
+            await ansel.connections.refresh_token("flickr")
+
+
 async def test_each_answer_that_is_lost_after_the_first_makes_the_next_pause_longer(
     ansel: Ansel, flickr: Refreshed, clock: FakeClock
 ) -> None:

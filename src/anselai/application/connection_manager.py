@@ -271,6 +271,8 @@ class ConnectionManager:
         return await self._replace(stored, stored.marked(ConnectionStatus.ACTIVE, now=now))
 
     async def _mark_error(self, stored: PlatformConnection, code: str, reason: str | None) -> PlatformConnection:
+        if stored.needs_new_tokens:
+            return stored
         marked = stored.marked(ConnectionStatus.ERROR, now=self.clock.now(), code=code, reason=reason)
         return await self._replace(stored, marked)
 

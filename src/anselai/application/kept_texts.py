@@ -1,19 +1,28 @@
 """What a client gives to be kept holds no token: cursors and records are stored as they are, and shown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from itertools import chain
 from operator import attrgetter
+from typing import Final
 
 from anselai.domain.errors import ClientBug
 from anselai.domain.ports.platform_client import Batch
 from anselai.domain.records import Record
 from anselai.domain.scrubbing import KnownSecrets
+from anselai.domain.secret import Secret
+
+FEWEST: Final = 16  # characters of a token: a shorter one may well stand in an id or a text by chance
+
+
+def long_enough(tokens: Iterable[Secret]) -> Iterable[Secret]:
+    """Those of these tokens for which a batch may be refused."""
+    return (each for each in tokens if len(each.reveal()) >= FEWEST)
 
 
 def refuse_tokens(batch: Batch, tokens: KnownSecrets) -> None:
     """Raises ClientBug where one of these is in the batch, in any usual spelling."""
-    if batch.cursor is not None and tokens.are_in(batch.cursor):
+    if batch.cursor is not None and len(batch.cursor) >= FEWEST and tokens.are_in(batch.cursor):
         raise ClientBug(
             "The platform client returned a cursor with a token in it: of the address of a next page keep only what"
             " tells the page."

@@ -148,10 +148,8 @@ class KeyRotation:
         try:
             stored = await self.connections.get(row.key)
             tokens = (stored.id, stored.access_token, stored.refresh_token)
-            if (
-                tokens == (row.id, row.access_token, row.refresh_token)
-                and stored.last_error_code != TokenUnreadable.code
-            ):
+            is_known = stored.needs_new_tokens or stored.last_error_code == TokenUnreadable.code
+            if tokens == (row.id, row.access_token, row.refresh_token) and not is_known:
                 marked = stored.marked(
                     ConnectionStatus.ERROR,
                     now=self.clock.now(),

@@ -30,10 +30,12 @@ LOOK_AGAIN = timedelta(milliseconds=100)
 class PlatformTrouble:
     """A platform that is down, or that limits the whole app, as this process knows it.
 
-    `failures` and `limited` are of the last answers in a row; one rate limit may be that of a user, two are the app's.
+    `failures` (of one connection after another) and `limited` are of the last answers in a row; one rate limit may be
+    that of a user, two are the app's.
     """
 
     failures: int = 0
+    failed: ConnectionKey | None = None  # the last one
     limited: ConnectionKey | None = None
     paused_until: float = 0.0  # of the monotonic clock
     asking: int = 0
@@ -46,7 +48,8 @@ class PlatformTrouble:
         if isinstance(failure, AuthFailure) and not is_lost:
             self.over()
             return
-        self.failures = max(self.failures + 1, TROUBLED_AFTER if is_lost else 0)
+        self.failures = max(self.failures + (key != self.failed), TROUBLED_AFTER if is_lost else 0)
+        self.failed = key
         pause = TROUBLE_PAUSE if self.failures >= TROUBLED_AFTER else 0.0
         if is_lost:
             pause *= 2.0 ** min(self.failures - TROUBLED_AFTER, 16)
@@ -59,13 +62,15 @@ class PlatformTrouble:
 
     def over(self) -> None:
         """It answers."""
-        self.failures, self.limited = 0, None
+        self.failures, self.failed, self.limited = 0, None, None
 
     def room(self, at_once: int, busy: int, now: float) -> int:
-        """How many more connections may ask, where otherwise so many do at once: none in a pause, and one after it."""
+        """How many more connections may ask, where otherwise so many do at once: none in a pause, and after it one,
+        whoever of the process asks.
+        """
         if now < self.paused_until:
             return 0
-        return (1 if self.failures >= TROUBLED_AFTER else at_once) - busy
+        return 1 - self.asking if self.failures >= TROUBLED_AFTER else at_once - busy
 
     async def wait_for_room(self, info: PlatformInfo, clock: Clock, deadline: float) -> None:
         """Until one more may ask. Raises TransientFailure where there is trouble, RefreshInProgress at the deadline."""

@@ -32,6 +32,16 @@ def call_limit(info: PlatformInfo) -> timedelta:
             return PATIENT_LIMIT
 
 
+def longest_call(info: PlatformInfo) -> timedelta:
+    """How long a call may take, with the last words of a client that is cancelled."""
+    limit = call_limit(info)
+    return limit + _last_words(limit)
+
+
+def _last_words(limit: timedelta) -> timedelta:
+    return min(LAST_WORDS, limit / 2)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshCall:
     """Calls clients, and seals what they bring."""
@@ -54,7 +64,7 @@ class RefreshCall:
         except InvalidInput as nonsense:
             told = self.vault.tell(nonsense, credentials)
             raise ClientBug(f"The {label} client's token refresh gave nonsense: {told}") from None
-        except _TooSlow:
+        except TimeoutError:
             raise AnswerLost(f"{label} did not answer the token refresh in time.") from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -89,10 +99,6 @@ class RefreshCall:
         return after.refreshed_at(None if refresh_at is None else max(refresh_at, now + COOLDOWN))
 
 
-class _TooSlow(Exception):
-    pass
-
-
 async def _called(
     client: PlatformClient, stored: PlatformConnection, credentials: Credentials, now: datetime
 ) -> object:
@@ -106,11 +112,11 @@ async def _called(
         if not call.done():
             is_late = True
             call.cancel()
-            await asyncio.wait({call}, timeout=min(LAST_WORDS, limit / 2).total_seconds())
+            await asyncio.wait({call}, timeout=_last_words(limit).total_seconds())
     finally:
         call.cancel()
     if is_late and (not call.done() or call.cancelled()):
-        raise _TooSlow
+        raise TimeoutError
     return call.result()
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from anselai.application.kept_texts import refuse_tokens
+from anselai.application.kept_texts import long_enough, refuse_tokens
 from anselai.application.token_refresh import TokenRefresher
 from anselai.application.token_vault import TokenVault
 from anselai.domain import retry
@@ -168,7 +168,7 @@ class SyncRunner:
         progress.connection = connection
         credentials = self.vault.open_credentials(connection)
         progress.credentials += (credentials,)
-        progress.tokens.add(credentials.tokens)
+        progress.tokens.add(long_enough(credentials.tokens))
         request = FetchRequest(
             key=connection.key,
             account_id=connection.account_id,

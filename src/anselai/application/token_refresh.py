@@ -17,7 +17,7 @@ from uuid import UUID
 
 from anselai.application import refresh_outcome
 from anselai.application.platform_trouble import PlatformTrouble
-from anselai.application.refresh_call import RefreshCall, call_limit
+from anselai.application.refresh_call import RefreshCall, call_limit, longest_call
 from anselai.application.token_vault import TokenVault
 from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection
 from anselai.domain.errors import (
@@ -147,7 +147,7 @@ class TokenRefresher:
             self._give_up()
 
     def _longest(self) -> timedelta:
-        calls = (call_limit(info) for info in self.platforms.all())
+        calls = (longest_call(info) for info in self.platforms.all())
         return WAIT_FOR_OTHERS + max(calls, default=timedelta()) + STORING
 
     def _give_up(self) -> None:
@@ -194,7 +194,7 @@ class TokenRefresher:
                 self._later(self._give_back(turn.owner, stored, turn.lease))
                 raise lost  # it says so already
             return await self._fail(info, turn, lost)
-        if self.clock.monotonic() - turn.taken_at > (turn.lease - call_limit(info)).total_seconds():
+        if self.clock.monotonic() - turn.taken_at > (turn.lease - longest_call(info)).total_seconds():
             # We stood still, and the lease would not outlast the call: somebody else would ask beside us.
             self._later(self._give_back(turn.owner, stored, turn.lease))
             raise RefreshInProgress(stored.key.platform)
