@@ -133,7 +133,11 @@ def said_by_each(stage: Home, known: dict[str, str | bytes], *form: str) -> dict
         ("connections", "show", ACCESS),
         ("connections", ACCESS),
         ("sync", "schedule", "blabber", ACCESS),
+        ("connections", "add", "blabber", f"--access-token-file={ACCESS}"),
+        ("keys", "api", "create", "laptop", f"--scope={ACCESS}"),
+        ("audit", f"--limit={ACCESS}"),
         (f"--access-token={ACCESS}",),
+        (f"--{ACCESS}",),
         (ACCESS,),
     ],
 )

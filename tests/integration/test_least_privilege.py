@@ -138,7 +138,7 @@ def test_the_grants_take_away_what_a_role_had_before(owners_url: str, serving: p
 def test_the_command_prints_the_grants_and_connects_to_nothing(empty_home: Home) -> None:
     printed = empty_home.run("migrate", "--grants", 'odd"role', DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert printed.code == 0
-    assert printed.out == grants('odd"role')
+    assert printed.out == "BEGIN;\n" + grants('odd"role') + "COMMIT;\n"
     assert 'TO "odd""role";' in printed.out
     assert empty_home.run("migrate", "--grants", "role", "--check").code == 2
 
@@ -159,6 +159,27 @@ def test_before_the_grants_a_command_says_in_one_line_what_is_missing(
     checked = external.run("check")
     assert checked.code == 1
     assert "[RIGHTS_MISSING]" in next(line for line in checked.out.splitlines() if line.startswith("FAILED"))
+
+
+def test_a_start_says_so_where_the_rights_of_one_new_table_are_missing(external: Home, owners_url: str) -> None:
+    role = sql.Identifier(str(conninfo_to_dict(external.settings["DATABASE_URL"])["user"]))
+    with psycopg.connect(owners_url, autocommit=True) as owner:
+        owner.execute(sql.SQL("REVOKE ALL ON ended_sessions FROM {}").format(role))
+    refused = external.run("serve")
+    assert refused.code == 1
+    [told] = refused.err.splitlines()
+    assert told.startswith("Error [RIGHTS_MISSING]: ")
+    assert "permission denied for table ended_sessions" in told
+
+
+def test_a_check_says_so_where_the_audit_log_cannot_be_written(external: Home, owners_url: str) -> None:
+    role = sql.Identifier(str(conninfo_to_dict(external.settings["DATABASE_URL"])["user"]))
+    with psycopg.connect(owners_url, autocommit=True) as owner:
+        owner.execute(sql.SQL("REVOKE INSERT ON audit_log FROM {}").format(role))
+    checked = external.run("check")
+    assert checked.code == 1
+    told = next(line for line in checked.out.splitlines() if line.startswith("FAILED"))
+    assert "permission denied for table audit_log" in told
 
 
 def test_whoever_serves_and_migrates_is_told_in_one_line_who_does_that(

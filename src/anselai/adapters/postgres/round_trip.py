@@ -52,6 +52,7 @@ async def round_trip(database: Database, marker: UUID) -> Sequence[str]:
             for table in tables:
                 if table.name in READ_ONLY:
                     await _read(connection, table, marker)
+                    await _explain_writing(connection, table, marker)
                 else:
                     await _write_and_read(connection, table, marker)
             for table in reversed([each for each in tables if each.name not in NEVER_DELETED]):
@@ -71,6 +72,15 @@ async def _write_and_read(connection: Connection, table: Table, marker: UUID) ->
     await connection.execute(insert, list(row.values()))
     if await _read(connection, table, marker) != [tuple(row.values())]:
         raise RuntimeError(f"the table {table.name} did not give back the row that was written")
+
+
+async def _explain_writing(connection: Connection, table: Table, marker: UUID) -> None:
+    """Refused where the right is missing, and nothing is written."""
+    row = {name: value for name, value in row_of(table, marker).items() if name not in table.primary_key.columns}
+    insert = SQL("EXPLAIN INSERT INTO {} ({}) VALUES ({})").format(
+        Identifier(table.name), SQL(", ").join(map(Identifier, row)), SQL(", ").join([SQL("%s")] * len(row))
+    )
+    await connection.execute(insert, list(row.values()))
 
 
 async def _read(connection: Connection, table: Table, marker: UUID) -> Sequence[Row]:

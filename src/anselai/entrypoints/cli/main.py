@@ -1,5 +1,7 @@
 """The commands, and how they fail: 0 is ok, 1 a refusal told in a sentence, 2 wrong usage."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 import click
@@ -40,16 +42,25 @@ class Commands(click.Group):
     """Refuses without a traceback, and without repeating what may be a secret that was given in the wrong place."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[GIVEN] = [Secret(each) for each in args if len(each) > LONGEST_QUOTE]
-        return super().parse_args(ctx, args)
+        parts = {part for each in args for part in (each, *each.lstrip("-").partition("="))}
+        ctx.meta[GIVEN] = [Secret(each) for each in parts if len(each) > LONGEST_QUOTE]
+        with _unrepeated(ctx):
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _unrepeated(ctx):
+                return super().invoke(ctx)
         except AnselError as error:
             raise Refused(error) from None
-        except click.UsageError as error:
-            raise click.UsageError(scrubbed(error.format_message(), ctx.meta[GIVEN]), error.ctx) from None
+
+
+@contextmanager
+def _unrepeated(ctx: click.Context) -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        raise click.UsageError(scrubbed(error.format_message(), ctx.meta[GIVEN]), error.ctx) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

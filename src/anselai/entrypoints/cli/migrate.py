@@ -91,4 +91,4 @@ def _print_sql(since: str | None) -> None:
 def _print_grants(role: str) -> None:
     from anselai.container import schema_grants
 
-    click.echo(schema_grants(role), nl=False)
+    click.echo(f"BEGIN;\n{schema_grants(role)}COMMIT;")  # whoever serves meanwhile is never without rights

@@ -20,6 +20,7 @@ OFF: Final = Principal(studio=DEFAULT_STUDIO, scopes=_ALL, actor="anybody (ANSEL
 
 _BY_LINK, _BY_KEY, _BY_SETTING = "link", "key-", "setting-"
 _MOST_KNOWN: Final = 10_000
+_ENDED: Final = -1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +45,18 @@ class SignedIn:
         """Its cookie is good no more, for whoever may have kept a copy. Before signing in there is nothing to end."""
         if session.who:
             await self.ended.end(session.id, session.ends_at)
-            self.known.pop(session.id, None)
+            self.known[session.id] = _ENDED
 
     async def is_ended(self, session: Session) -> bool:
-        if not session.who or self.known.get(session.id, 0.0) > self.clock.monotonic():
+        known = self.known.get(session.id, 0.0)
+        if not session.who or known > self.clock.monotonic():
             return False
         if await self.ended.is_ended(session.id):
             return True
         if len(self.known) >= _MOST_KNOWN:
             self.known.clear()
-        self.known[session.id] = self.clock.monotonic() + KNOWN_FOR
+        if self.known.get(session.id, 0.0) == known:  # otherwise it was ended while we asked
+            self.known[session.id] = self.clock.monotonic() + KNOWN_FOR
         return False
 
     async def principal(self, session: Session) -> Principal:
