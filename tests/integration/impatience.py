@@ -28,8 +28,8 @@ class Impatient(PatientProtocol):
     gone_within = WITHIN
     most_connections = 5
     cut_connections = 8
-    most_of_one = 5
-    cut_of_one = 8
+    most_of_one = 100  # the limits of one address are tried by themselves
+    cut_of_one = 100
 
 
 @dataclass(slots=True, kw_only=True)
