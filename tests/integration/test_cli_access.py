@@ -64,6 +64,7 @@ def test_a_studio_is_added_listed_given_a_key_and_removed(external: Home) -> Non
     assert "keys api create NAME --studio north" in external.run("studios", "add", "north", "--name", "Studio Nord").out
     assert [each["id"] for each in external.json("studios", "list")] == ["default", "north"]
     assert "Studio Nord" in external.run("studios", "list").out
+    assert "keys api create NAME --studio north" in external.run("keys", "api", "list", "--studio", "north").out
     external.json("keys", "api", "create", "laptop", "--studio", "north")
     assert len(external.json("keys", "api", "list", "--studio", "north")) == 1
     assert external.json("keys", "api", "list") == []

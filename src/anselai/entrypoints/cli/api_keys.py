@@ -67,7 +67,8 @@ def list_(*, studio: str, as_json: bool) -> None:
             ],
         )
     else:
-        say("There is no key yet. Make one: anselai keys api create NAME")
+        whose = "" if studio == DEFAULT_STUDIO else f" --studio {studio}"
+        say(f"There is no key yet. Make one: anselai keys api create NAME{whose}")
 
 
 @api.command()
