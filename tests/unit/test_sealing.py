@@ -139,6 +139,7 @@ def test_a_key_may_be_given_as_characters_hex_or_base64() -> None:
         "abababababababababababababababab",
         "Tf9#kQ2!vX7@mZ4$wL8%bN3^hJ6&pR1*x",
         "zz" * 32,
+        "3f 91 c7 " + " " * 42 + "5a 08 d2 b6 e4",  # 64 characters, and only 8 bytes
     ],
 )
 def test_a_short_or_made_up_key_is_refused_with_the_command_that_makes_a_good_one(text: str) -> None:
