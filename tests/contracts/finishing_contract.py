@@ -279,7 +279,7 @@ class TellingConnectionsContract:
         assert turn is not None
         refused = before.marked(ConnectionStatus.EXPIRED, now=now, code="PLATFORM_AUTH", reason="Refused.")
         ended = await stores.connections.end_refresh(
-            owner, turn.connection, replace(refused, refresh=RefreshState(not_before=now + HOUR))
+            owner, turn.connection, replace(refused, refresh=RefreshState(not_before=now + HOUR, ended=True))
         )
         await stores.jobs.finish(
             [

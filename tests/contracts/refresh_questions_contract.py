@@ -260,6 +260,30 @@ class RefreshTimesContract:
         assert [each.key for each in await stores.connections.due_refreshes("google", 1, MINUTE)] == [GOOGLE]
         assert [each.key for each in await stores.connections.due_refreshes("meta", 5, MINUTE)] == [META]
 
+    async def test_those_whose_question_is_open_can_be_handed_out_alone(self, stores: Stores) -> None:
+        for key in (GOOGLE, ELSEWHERE):
+            await stores.connections.add(a_connection(key, refresh=RefreshState(at=await stores.now())), ())
+        await left_open(stores)
+        asked = await stores.connections.due_refreshes("google", 10, MINUTE, asked_only=True)
+        assert [each.key for each in asked] == [GOOGLE]
+        assert [each.key for each in await stores.connections.due_refreshes("google", 10, MINUTE)] == [ELSEWHERE]
+
+    async def test_what_a_refresh_ended_stays_so_until_it_is_given_other_tokens(self, stores: Stores) -> None:
+        await stores.connect()
+        owner = some_id()
+        before = await begun(stores, owner)
+        expired = before.marked(ConnectionStatus.EXPIRED, now=await stores.now())
+        await stores.connections.end_refresh(owner, before, replace(expired, refresh=RefreshState(ended=True)))
+        before = await begun(stores, owner)
+        assert before.needs_new_tokens
+        kept = await stores.connections.end_refresh(owner, before, None)
+        assert (kept.needs_new_tokens, kept.refresh.at) == (True, None)
+        renamed = await stores.connections.replace(replace(kept, account_id="renamed"))
+        assert renamed.needs_new_tokens
+        given = await stores.connections.replace(replace(renamed, refresh_token=SealedToken("another")))
+        assert not given.needs_new_tokens
+        assert not (await stores.connections.get(GOOGLE)).needs_new_tokens
+
     async def test_one_that_somebody_is_refreshing_is_passed_over_until_the_right_ends(self, stores: Stores) -> None:
         now = await stores.now()
         await stores.connections.add(a_connection(refresh=RefreshState(at=now - MINUTE)), ())

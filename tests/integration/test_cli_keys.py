@@ -68,6 +68,18 @@ def test_a_key_of_the_settings_is_not_rotated_to_beside_a_serve_that_reads_its_k
     assert home.json("connections", "test", "google", ENCRYPTION_KEY=mine.reveal())["ok"]
 
 
+def test_no_key_is_made_in_files_beside_a_serve_with_a_key_of_its_own(home: Home) -> None:
+    connect(home)
+    kept = primary_of(home)
+    with home.started("serve", ENCRYPTION_KEY=generate_secret().reveal()) as serve:
+        serve.ready()
+        early = home.run("keys", "rotate")
+        assert (early.code, "ROTATION_TOO_EARLY" in early.err) == (1, True), early.err
+        assert primary_of(home) == kept
+        assert serve.stop() == 0
+    assert home.run("keys", "rotate").code == 0
+
+
 def test_a_key_of_the_settings_forgets_what_is_kept_in_files(home: Home) -> None:
     old = primary_of(home)
     assert home.run("keys", "rotate", "--new-key").code == 0

@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
 
+from anselai.adapters.memory.connections import MemoryConnections
 from anselai.application.ansel import Ansel
 from anselai.application.sync_runner import SyncRunner
 from anselai.container import open_in_memory
 from anselai.domain.connection import ConnectionStatus, PlatformConnection, SealedToken
-from anselai.domain.errors import AnswerLost, AuthFailure, RefreshUnanswered
+from anselai.domain.errors import AnswerLost, AuthFailure, RateLimited, RefreshUnanswered, TransientFailure
 from anselai.domain.ports.clock import Clock
+from anselai.domain.ports.platform_client import Batch, FetchRequest
+from anselai.domain.refreshing import SecondUse
 from anselai.domain.sync_job import AttemptResult, ClaimedJob, JobState
 from tests.fakes import FakeClock
 from tests.samples import some_id
@@ -97,11 +101,90 @@ async def test_nor_does_a_sync_that_finds_it_ended(ansel: Ansel, flickr: Refresh
 async def test_nor_does_a_token_that_no_key_opens(ansel: Ansel, flickr: Refreshed) -> None:
     flickr.failures.append(AnswerLost("cut"))
     await refreshed(ansel)
-    lost = await stored(ansel)
-    await ansel.connections.connections.replace(replace(lost, access_token=SealedToken("v1.0123456789ab.00")))
+    lost = replace(await stored(ansel), access_token=SealedToken("v1.0123456789ab.00"))
+    cast("MemoryConnections", ansel.connections.connections).store.connections[lost.key] = lost
     ended = says(await stored(ansel))
     assert (await ansel.connections.test_connection("flickr")).ok is False
     assert says(await stored(ansel)) == ended
+
+
+@pytest.mark.parametrize("ending", [AuthFailure("invalid_grant"), AnswerLost("cut")])
+@pytest.mark.parametrize("later", [TransientFailure("503"), RateLimited("slow down", HOUR)])
+async def test_nor_does_a_person_who_asks_once_more_in_vain(
+    clock: FakeClock, ending: Exception, later: Exception
+) -> None:
+    flickr = platform(second_use=SecondUse.WORKS if isinstance(ending, AuthFailure) else SecondUse.REFUSED)
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await connect(ansel)
+        flickr.failures.append(ending)
+        await refreshed(ansel)
+        ended = says(await stored(ansel))
+        clock.advance(MINUTE)
+        flickr.failures.append(later)
+        await refreshed(ansel)
+        assert says(await stored(ansel)) == ended
+        asked = len(flickr.given)
+        clock.advance(24 * HOUR)
+        assert await ansel.worker.keeper.tick() == 0
+        assert len(flickr.given) == asked
+
+
+async def test_nor_does_one_whose_refresh_token_no_key_opens(ansel: Ansel, flickr: Refreshed, clock: FakeClock) -> None:
+    flickr.failures.append(AuthFailure("invalid_grant"))
+    await refreshed(ansel)
+    refused = replace(await stored(ansel), refresh_token=SealedToken("v1.0123456789ab.00"))
+    cast("MemoryConnections", ansel.connections.connections).store.connections[refused.key] = refused
+    clock.advance(MINUTE)
+    assert await refreshed(ansel) == "TOKEN_UNREADABLE"
+    assert says(await stored(ansel)) == says(refused)
+
+
+class Denying(Refreshed):
+    """Takes no access token for a while."""
+
+    denies = 0
+
+    async def fetch(self, request: FetchRequest) -> AsyncIterator[Batch]:
+        if self.denies:
+            self.denies -= 1
+            raise AuthFailure("401")
+        yield Batch()
+
+
+async def denied(ansel: Ansel, flickr: Denying) -> None:
+    """A sync found that the platform takes neither the token nor a new one."""
+    flickr.denies = 2
+    await ansel.scheduler.run_sync_now("flickr")
+    await ansel.worker.drain()
+    assert says(await stored(ansel)) == (ConnectionStatus.EXPIRED, "PLATFORM_AUTH", "401")
+
+
+async def test_but_what_only_a_sync_called_expired_is_active_again_when_its_token_works(clock: FakeClock) -> None:
+    flickr = Denying(platform(second_use=SecondUse.WORKS).info)
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await connect(ansel)
+        await denied(ansel, flickr)
+        flickr.failures.append(TransientFailure("503"))
+        assert await refreshed(ansel) == "PLATFORM_UNAVAILABLE"
+        assert (await ansel.connections.test_connection("flickr")).status is ConnectionStatus.ACTIVE
+
+
+async def test_and_a_sync_of_it_waits_for_the_refresh_that_is_under_way(clock: FakeClock) -> None:
+    flickr = Denying(platform(second_use=SecondUse.WORKS).info)
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await connect(ansel)
+        await denied(ansel, flickr)
+        clock.advance(2 * HOUR)
+        flickr.hold, asked = asyncio.Event(), len(flickr.given)
+        keeping = asyncio.create_task(ansel.worker.keeper.tick())
+        while len(flickr.given) == asked:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        job = await ansel.scheduler.run_sync_now("flickr")
+        running = asyncio.create_task(ansel.worker.drain())
+        await asyncio.sleep(0.01)
+        flickr.hold.set()
+        await asyncio.gather(keeping, running)
+        assert (await ansel.scheduler.get_job(job.id)).state is JobState.SUCCEEDED
 
 
 async def test_another_expiry_alone_does_not_have_it_looked_at_over_and_over(

@@ -20,6 +20,7 @@ from anselai.domain.errors import ConnectionChanged, KeyNeeded, KeysMissing, Not
 from anselai.domain.ports.cipher import key_id_of
 from anselai.domain.ports.kept_keys import KeptKeys
 from anselai.domain.ports.sealed_tokens import Resealed, SealedRow
+from anselai.domain.refreshing import RefreshState
 from anselai.domain.secret import Secret
 from tests.samples import a_connection
 from tests.unit.rotating_studio import NEW_ID, OLD, OLD_ID, Studio, a_rotating_studio
@@ -108,6 +109,10 @@ async def test_what_cannot_be_opened_keeps_its_tokens_and_says_that_it_is_an_err
     assert (told.access_token, told.refresh_token) == (moved.access_token, moved.refresh_token)
     await studio.rotation.run()
     assert studio.at(1) == told, "what says so already is left alone"
+    ended = replace(told.marked(ConnectionStatus.EXPIRED, now=told.updated_at), refresh=RefreshState(ended=True))
+    studio.store.connections[moved.key] = ended
+    await studio.rotation.run()
+    assert studio.at(1) == ended, "and so is what needs new tokens anyway"
 
 
 async def test_a_dry_run_for_a_key_that_is_still_to_be_made_opens_everything(studio: Studio) -> None:
@@ -127,6 +132,16 @@ async def test_no_rotation_begins_before_every_living_process_has_the_key(studio
     assert await studio.tokens.rows_per_key() == {OLD_ID: 1}
     studio.tokens.rings[:] = [(OLD_ID[:8], NEW_ID[:8]), (OLD_ID[:8], "+")]
     assert (await studio.rotation.run()).resealed == 1
+
+
+async def test_no_key_is_made_in_files_beside_a_process_that_does_not_read_them(studio: Studio) -> None:
+    rotation = replace(studio.rotation, keys_in_files=True)
+    studio.tokens.rings[:] = [("files",), (OLD_ID[:8], NEW_ID[:8])]
+    await rotation.check_everybody_knows()
+    with pytest.raises(RotationTooEarly, match="an ENCRYPTION_KEY of its own"):
+        await rotation.check_everybody_knows(afresh=True)
+    studio.tokens.rings[:] = [("files",)]
+    await rotation.check_everybody_knows(afresh=True)
 
 
 async def test_a_process_whose_keys_are_in_files_has_the_primary_key_only_if_that_is_one_of_them(

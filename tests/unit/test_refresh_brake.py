@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,13 +15,15 @@ from anselai.container import open_in_memory
 from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection
 from anselai.domain.errors import (
     AnswerLost,
+    AuthFailure,
     PermanentFailure,
     PlatformFailure,
+    PlatformPaused,
     RateLimited,
-    RefreshInProgress,
     TransientFailure,
 )
 from anselai.domain.refreshing import SecondUse
+from anselai.domain.sync_job import JobState
 from tests.fakes import NOON, FakeClock
 from tests.simulation.virtual_time import StoreClock, virtual_loop
 from tests.unit.refreshed_platform import HOUR, KEY, Refreshed, connect, platform
@@ -82,6 +86,129 @@ async def test_a_sync_whose_token_has_ended_waits_for_the_platform_and_expires_n
     await sync_all(ansel)
     assert len(flickr.given) == asked
     assert [each.status for each in await fleet(ansel)].count(ConnectionStatus.EXPIRED) == asked
+
+
+async def test_a_sync_that_waits_for_a_platform_uses_up_no_attempt_and_is_not_lost(
+    ansel: Ansel, flickr: Refreshed, clock: FakeClock
+) -> None:
+    limit = RateLimited("the app's", 20 * MINUTE)
+    flickr.failures.extend([limit] * 2)
+    clock.advance(2 * HOUR)
+    for studio in FLEET[:2]:
+        with pytest.raises(RateLimited):
+            await ansel.connections.refresh_token("flickr", studio=studio)
+    job = await ansel.scheduler.run_sync_now("flickr", studio=FLEET[2])
+    for _ in range(20):
+        await ansel.worker.drain()
+        clock.advance(12 * SECOND)
+    waiting = await ansel.scheduler.get_job(job.id, studio=FLEET[2])
+    assert (waiting.state, waiting.error_code) == (JobState.QUEUED, "PLATFORM_PAUSED")
+    assert waiting.run_after <= clock.now() + timedelta(seconds=LONGEST_PAUSE)
+    assert (await fleet(ansel))[2].status is ConnectionStatus.ACTIVE
+    clock.advance(timedelta(seconds=LONGEST_PAUSE))
+    await ansel.worker.drain()
+    assert (await ansel.scheduler.get_job(job.id, studio=FLEET[2])).state is JobState.SUCCEEDED
+
+
+async def test_a_platform_that_answers_a_person_is_left_in_peace_no_longer(
+    ansel: Ansel, flickr: Refreshed, clock: FakeClock
+) -> None:
+    flickr.failures.append(AnswerLost("cut"))
+    first, second, third = (await fleet(ansel))[:3]
+    refresher = ansel.connections.refresher
+    with pytest.raises(PlatformFailure):
+        await refresher.refresh(first.key, seen=first)
+    with pytest.raises(PlatformPaused):
+        await refresher.refresh(second.key, seen=second)
+    await refresher.refresh(second.key)
+    assert (await refresher.refresh(third.key, seen=third)).token_version == 2
+
+
+@pytest.mark.parametrize("answer", [None, AuthFailure("invalid_grant")])
+async def test_only_failures_in_a_row_are_trouble(ansel: Ansel, flickr: Refreshed, answer: Exception | None) -> None:
+    failing, other = FLEET[: TROUBLED_AFTER - 1], (await fleet(ansel))[-1]
+    for round_of in (failing, FLEET[TROUBLED_AFTER : 2 * TROUBLED_AFTER - 1]):
+        for studio in round_of:
+            flickr.failures.append(TransientFailure("503"))
+            with pytest.raises(TransientFailure):
+                await ansel.connections.refresh_token("flickr", studio=studio)
+        if round_of is failing:
+            flickr.failures.extend([answer] if answer is not None else [])
+            with suppress(AuthFailure):
+                await ansel.connections.refresh_token("flickr", studio=FLEET[-2])
+    assert (await ansel.connections.refresher.refresh(other.key, seen=other)).token_version == 2
+
+
+async def test_but_a_platform_that_fails_again_after_it_answered_is_in_trouble_again(
+    ansel: Ansel, flickr: Refreshed, clock: FakeClock
+) -> None:
+    for _ in range(2):
+        clock.advance(timedelta(seconds=TROUBLE_PAUSE))
+        await ansel.connections.refresh_token("flickr", studio=FLEET[-2])
+        for studio in FLEET[:TROUBLED_AFTER]:
+            flickr.failures.append(TransientFailure("503"))
+            with pytest.raises(TransientFailure):
+                await ansel.connections.refresh_token("flickr", studio=studio)
+    other = (await fleet(ansel))[-1]
+    with pytest.raises(PlatformPaused):
+        await ansel.connections.refresher.refresh(other.key, seen=other)
+
+
+async def test_while_there_is_trouble_nobody_waits_for_a_place(ansel: Ansel) -> None:
+    trouble, other = ansel.connections.refresher.trouble_of("flickr"), (await fleet(ansel))[-1]
+    trouble.failures, trouble.asking = TROUBLED_AFTER, AT_RISK
+    async with asyncio.timeout(5):
+        with pytest.raises(PlatformPaused):
+            await ansel.connections.refresher.refresh(other.key, seen=other)
+
+
+async def test_two_connections_that_fail_in_turns_stop_no_other(
+    ansel: Ansel, flickr: Refreshed, clock: FakeClock
+) -> None:
+    for number in range(3 * TROUBLED_AFTER):
+        clock.advance(timedelta(seconds=TROUBLE_PAUSE))
+        flickr.failures.append(TransientFailure("503"))
+        with pytest.raises(TransientFailure):
+            await ansel.connections.refresh_token("flickr", studio=FLEET[number % 2])
+    other = (await fleet(ansel))[-1]
+    assert (await ansel.connections.refresher.refresh(other.key, seen=other)).token_version == 2
+
+
+@pytest.mark.parametrize("between", [None, TransientFailure("503")])
+async def test_rate_limits_with_another_answer_between_are_those_of_users(
+    ansel: Ansel, flickr: Refreshed, between: Exception | None
+) -> None:
+    trouble, limit = ansel.connections.refresher.trouble_of("flickr"), RateLimited("a user's", 20 * MINUTE)
+    for failure, studio in zip([limit, between, limit], FLEET, strict=False):
+        flickr.failures.extend([failure] if failure is not None else [])
+        with suppress(PlatformFailure):
+            await ansel.connections.refresh_token("flickr", studio=studio)
+    assert trouble.paused_until <= ansel.clock.monotonic()
+
+
+async def test_a_shorter_pause_does_not_end_a_longer_one(ansel: Ansel, flickr: Refreshed) -> None:
+    trouble, limit = ansel.connections.refresher.trouble_of("flickr"), RateLimited("the app's", 20 * MINUTE)
+    flickr.failures.extend([limit, limit, TransientFailure("503")])
+    for studio in FLEET[:3]:
+        with pytest.raises(PlatformFailure):
+            await ansel.connections.refresh_token("flickr", studio=studio)
+    assert trouble.paused_until - ansel.clock.monotonic() == LONGEST_PAUSE
+
+
+@pytest.mark.parametrize("number", [2, TROUBLED_AFTER, AT_RISK])
+async def test_where_tokens_work_again_for_a_while_each_lost_answer_is_asked_for_in_time(
+    clock: FakeClock, number: int
+) -> None:
+    flickr = Refreshed(replace(platform(second_use=SecondUse.GRACE).info, reuse_grace=MINUTE))
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await connect_fleet(ansel)
+        clock.advance(HOUR - MINUTE)
+        flickr.failures.extend([AnswerLost("cut")] * number)
+        for _ in range(20):
+            await ansel.worker.keeper.tick()
+            clock.advance(10 * SECOND)
+        assert {each.status for each in await fleet(ansel)} == {ConnectionStatus.ACTIVE}
+        assert len(flickr.given) == len(FLEET) + number
 
 
 async def test_no_more_tokens_that_work_once_are_risked_at_once_than_a_few(ansel: Ansel, flickr: Refreshed) -> None:
@@ -261,7 +388,7 @@ def test_who_waits_for_others_at_a_slow_platform_does_not_wait_for_ever() -> Non
                     asyncio.create_task(refresher.refresh(each.key, seen=each, patience=HOUR))
                     for each in (await fleet(ansel))[: AT_RISK + 1]
                 ]
-                with pytest.raises(RefreshInProgress):
+                with pytest.raises(PlatformPaused):
                     await asking.pop()
                 assert loop.time() - began <= WAIT_FOR_OTHERS.total_seconds() + 1
                 await asyncio.gather(*asking)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from anselai.application.ansel import Ansel
 from anselai.application.refresh_call import PATIENT_LIMIT
 from anselai.application.token_refresh import HURRIED, TokenRefresher
 from anselai.container import open_in_memory
+from anselai.domain.connection import Credentials
 from anselai.domain.errors import StoreUnavailable
 from tests.fakes import NOON
 from tests.simulation.virtual_time import StoreClock, virtual_loop
@@ -98,6 +100,31 @@ def test_a_second_signal_hurries_and_what_is_given_up_is_told(caplog: pytest.Log
     assert "The process stops while flickr is asked for new tokens of default." in caplog.text
 
 
+class Telling(Refreshed):
+    """Tells that it was cancelled."""
+
+    async def refresh(self, *asked: Any) -> Credentials:
+        try:
+            return await Refreshed.refresh(self, *asked)
+        except asyncio.CancelledError:
+            self.given.append("cancelled")
+            raise
+
+
+def test_a_client_that_is_given_up_does_not_go_on() -> None:
+    flickr = Telling(platform().info)
+    flickr.takes = PATIENT_LIMIT - SECOND
+
+    async def story(ansel: Ansel, refresher: TokenRefresher) -> None:
+        hurried = asyncio.Event()
+        hurried.set()
+        await refresher.settle(hurried)
+        await asyncio.sleep(1)
+        assert flickr.given == ["refresh-0", "cancelled"]
+
+    in_made_up_time(flickr, story)
+
+
 def test_a_store_that_stays_away_does_not_keep_the_process(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -112,7 +139,7 @@ def test_a_store_that_stays_away_does_not_keep_the_process(
         await refresher.settle()
         monkeypatch.undo()
 
-    assert 120 < in_made_up_time(flickr, story) < 180
+    assert 170 <= in_made_up_time(flickr, story) < 171, "as long as docs/refreshing.md says"
     assert "The process stops while flickr is asked" in caplog.text
 
 

@@ -10,7 +10,7 @@ from anselai.application import refresh_call, token_refresh
 from anselai.application.ansel import Ansel
 from anselai.container import open_in_memory
 from anselai.domain.connection import ConnectionStatus
-from anselai.domain.errors import RefreshInProgress, StoreUnavailable
+from anselai.domain.errors import RefreshInProgress, RightsMissing, StoreUnavailable
 from tests.fakes import FakeClock
 from tests.unit.refreshed_platform import KEY, Refreshed, connect, platform, refreshed, stored
 
@@ -79,10 +79,15 @@ async def test_all_who_ask_in_one_process_wait_for_one_task(ansel: Ansel, flickr
     assert len({each.token_version for each in await asyncio.gather(*callers)}) == 1
 
 
+@pytest.mark.parametrize("away", [StoreUnavailable(), RightsMissing("permission denied for table sealing_keys")])
 async def test_new_tokens_wait_for_a_store_that_is_away(
-    ansel: Ansel, flickr: Refreshed, monkeypatch: pytest.MonkeyPatch
+    ansel: Ansel,
+    flickr: Refreshed,
+    away: StoreUnavailable,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    connections, outages = ansel.connections.connections, iter([StoreUnavailable()] * 3)
+    connections, outages = ansel.connections.connections, iter([away] * 3)
     end = type(connections).end_refresh
 
     async def is_away_for_a_while(self: object, *args: object) -> object:
@@ -97,6 +102,7 @@ async def test_new_tokens_wait_for_a_store_that_is_away(
     monkeypatch.undo()
     assert await refreshed(ansel) == "ok"
     assert flickr.given == ["refresh-0", "refresh-1"]
+    assert caplog.text.count("permission denied for table sealing_keys") == (away.code == "RIGHTS_MISSING")
 
 
 async def test_who_has_newer_tokens_does_not_share_the_answer_of_who_saw_older_ones(

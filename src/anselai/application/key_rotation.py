@@ -74,13 +74,15 @@ class KeyRotation:
         rows = await self.sealed_tokens.rows_per_key()
         return any(rows.get(key_id) for key_id in self.cipher.key_ids()[1:])
 
-    async def check_everybody_knows(self) -> None:
-        """Raises RotationTooEarly when a living process does not have the primary key: it could open no new seal."""
+    async def check_everybody_knows(self, *, afresh: bool = False) -> None:
+        """Raises RotationTooEarly when a living process does not have the primary key: it could open no new seal;
+        `afresh`, when it would not have one that is still to be made.
+        """
         primary = self.cipher.key_ids()[0]
         for ring in await self.sealed_tokens.living_rings():
             reads_it = self.keys_in_files and IN_FILES in ring
-            if not reads_it and not any(_is(each, primary) for each in ring):
-                raise RotationTooEarly(primary)
+            if not reads_it and (afresh or not any(_is(each, primary) for each in ring)):
+                raise RotationTooEarly(None if self.keys_in_files else primary)
 
     async def run(
         self, *, dry_run: bool = False, afresh: bool = False, progress: Progress = untold, batch: int = BATCH

@@ -1,19 +1,19 @@
 """What a platform's answers to different connections have in common, and who may ask it for new tokens meanwhile."""
 
 import asyncio
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from anselai.domain.connection import ConnectionKey
 from anselai.domain.errors import (
     AuthFailure,
     PlatformFailure,
+    PlatformPaused,
     RateLimited,
-    RefreshInProgress,
     RefreshUnanswered,
-    TransientFailure,
 )
 from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.platform_client import PlatformInfo
@@ -30,12 +30,12 @@ LOOK_AGAIN = timedelta(milliseconds=100)
 class PlatformTrouble:
     """A platform that is down, or that limits the whole app, as this process knows it.
 
-    `failures` (of one connection after another) and `limited` are of the last answers in a row; one rate limit may be
-    that of a user, two are the app's.
+    `failures` (each of another connection) and `limited` are of the last answers in a row; one rate limit may be that
+    of a user, two are the app's.
     """
 
     failures: int = 0
-    failed: ConnectionKey | None = None  # the last one
+    failed: set[ConnectionKey] = field(default_factory=set)
     limited: ConnectionKey | None = None
     paused_until: float = 0.0  # of the monotonic clock
     asking: int = 0
@@ -48,8 +48,8 @@ class PlatformTrouble:
         if isinstance(failure, AuthFailure) and not is_lost:
             self.over()
             return
-        self.failures = max(self.failures + (key != self.failed), TROUBLED_AFTER if is_lost else 0)
-        self.failed = key
+        self.failures = max(self.failures + (key not in self.failed), TROUBLED_AFTER if is_lost else 0)
+        self.failed.add(key)
         pause = TROUBLE_PAUSE if self.failures >= TROUBLED_AFTER else 0.0
         if is_lost:
             pause *= 2.0 ** min(self.failures - TROUBLED_AFTER, 16)
@@ -62,7 +62,8 @@ class PlatformTrouble:
 
     def over(self) -> None:
         """It answers."""
-        self.failures, self.failed, self.limited = 0, None, None
+        self.failures, self.limited, self.paused_until = 0, None, 0.0
+        self.failed.clear()
 
     def room(self, at_once: int, busy: int, now: float) -> int:
         """How many more connections may ask, where otherwise so many do at once: none in a pause, and after it one,
@@ -73,13 +74,20 @@ class PlatformTrouble:
         return 1 - self.asking if self.failures >= TROUBLED_AFTER else at_once - busy
 
     async def wait_for_room(self, info: PlatformInfo, clock: Clock, deadline: float) -> None:
-        """Until one more may ask. Raises TransientFailure where there is trouble, RefreshInProgress at the deadline."""
+        """Until one more may ask. Raises PlatformPaused where there is trouble, and at the deadline: those who are told
+        so wait, and not all of them for as long.
+        """
         while self.asking >= AT_RISK and info.second_use is SecondUse.REFUSED and self.failures < TROUBLED_AFTER:
             if clock.monotonic() > deadline:
-                raise RefreshInProgress(info.name)
+                raise self._paused(info, clock)
             await asyncio.sleep(LOOK_AGAIN.total_seconds())
         if self.room(self.asking + 1, self.asking, clock.monotonic()) <= 0:
-            raise TransientFailure(f"{info.label} is left in peace for a while, since it does not give new tokens.")
+            raise self._paused(info, clock)
+
+    def _paused(self, info: PlatformInfo, clock: Clock) -> PlatformPaused:
+        left = max(0.0, self.paused_until - clock.monotonic())
+        spread = TROUBLE_PAUSE * random.random()  # noqa: S311  jitter, not a secret
+        return PlatformPaused(info.label, timedelta(seconds=left + 1.0 + spread))
 
     @contextmanager
     def one_more(self) -> Iterator[None]:

@@ -19,6 +19,7 @@ from anselai.domain.errors import (
 from anselai.domain.ports.clock import Clock
 from anselai.domain.ports.connections import Connections
 from anselai.domain.ports.platform_client import PlatformInfo, Platforms
+from anselai.domain.refreshing import SecondUse
 
 log = logging.getLogger("anselai.refresh")
 
@@ -80,7 +81,10 @@ class RefreshKeeper:
         busy, number = Counter(self.running.values()), 0
         for info in self.platforms.all():
             room = self._room(info, busy[info.name])
-            due = await self.connections.due_refreshes(info.name, room, HOLD) if room > 0 else ()
+            # Where tokens work again within a grace, an open question is not kept waiting until that is over.
+            in_grace = room <= 0 and info.second_use is SecondUse.GRACE
+            room = self.limits.at_once - busy[info.name] if in_grace else room
+            due = await self.connections.due_refreshes(info.name, room, HOLD, asked_only=in_grace) if room > 0 else ()
             self._start(info, due)
             number += len(due)
         return number

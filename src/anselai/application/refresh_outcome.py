@@ -50,7 +50,8 @@ def after(
     if isinstance(failure, AuthFailure):
         is_open = isinstance(failure, RefreshUnanswered)
         # What was refused may be asked for again by a person, but not by everybody at once.
-        state = RefreshState(asked_at=now if is_open else None, not_before=None if is_open else now + COOLDOWN)
+        not_before = None if is_open else now + COOLDOWN
+        state = RefreshState(asked_at=now if is_open else None, not_before=not_before, ended=True)
         expired = stored.marked(ConnectionStatus.EXPIRED, now=now, code=failure.code, reason=str(failure))
         return replace(expired, refresh=state)
     state = replace(stored.refresh, asked_at=None if is_answered(failure) else now)
@@ -60,6 +61,8 @@ def after(
         state = after_silence(state, now, info.reuse_grace)
     else:
         state = after_failure(state, now, jitter)
+    if stored.needs_new_tokens:  # a person tried all the same: it stays as it is, and is not tried by itself
+        return replace(stored, refresh=replace(state, at=None, ended=True))
     reason = f"{str(failure).rstrip('. ')}. New tokens are asked for again at {state.at:%H:%M:%S} UTC."
     return replace(stored.marked(stored.status, now=now, code=failure.code, reason=reason), refresh=state)
 
@@ -68,6 +71,8 @@ def after_unreadable(
     stored: PlatformConnection, unreadable: TokenUnreadable, *, now: datetime, jitter: float
 ) -> PlatformConnection:
     """No platform was asked, so nobody has to wait; but a missing key may be given back, so it is looked at again."""
+    if stored.needs_new_tokens:
+        return replace(stored, refresh=replace(stored.refresh, asked_at=None))
     state = replace(after_failure(replace(stored.refresh, asked_at=None), now, jitter), not_before=None)
     marked = stored.marked(ConnectionStatus.ERROR, now=now, code=unreadable.code, reason=str(unreadable))
     return replace(marked, refresh=state)

@@ -16,10 +16,9 @@ async def surviving(act: Callable[[], Awaitable[T]], pause: timedelta) -> T | No
     """The result of the act, or None after a pause when it failed, whatever it raised."""
     try:
         return await act()
-    except StoreUnavailable:
-        log.warning("The database does not answer; trying again.")
     except AnselError as error:
-        log.warning("%s: %s", error.code, error)
+        is_away = error.code == StoreUnavailable.code
+        log.warning("The database does not answer; trying again." if is_away else f"{error.code}: {error}")
     except Exception:
         log.exception("The scheduler met something unforeseen and goes on.")
     await asyncio.sleep(pause.total_seconds())

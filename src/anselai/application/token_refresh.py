@@ -35,7 +35,7 @@ from anselai.domain.ports.clock import Clock, Ids
 from anselai.domain.ports.connections import Connections
 from anselai.domain.ports.platform_client import PlatformClient, PlatformInfo, Platforms
 from anselai.domain.ports.telemetry import RefreshOutcome, Telemetry
-from anselai.domain.refreshing import may_ask
+from anselai.domain.refreshing import SecondUse, may_ask
 
 WAIT_FOR_OTHERS = timedelta(seconds=35)
 WAIT_STEP = timedelta(milliseconds=100)
@@ -172,7 +172,7 @@ class TokenRefresher:
     async def _refresh(self, key: ConnectionKey, seen: PlatformConnection | None) -> PlatformConnection:
         client, trouble = self.platforms.get(key.platform), self.trouble_of(key.platform)
         deadline = self.clock.monotonic() + WAIT_FOR_OTHERS.total_seconds()
-        if seen is not None:
+        if seen is not None and not (client.info.second_use is SecondUse.GRACE and seen.refresh.asked_at is not None):
             await trouble.wait_for_room(client.info, self.clock, deadline)
         with trouble.one_more():
             before = await self.connections.get(key)
@@ -226,15 +226,18 @@ class TokenRefresher:
 
     async def _store(self, turn: Turn, after: PlatformConnection) -> PlatformConnection:
         """Store what came, and do not let go of it while the store is away: a rotated token exists only here."""
-        give_up_at = self.clock.monotonic() + KEEP_TRYING.total_seconds()
+        give_up_at, told = self.clock.monotonic() + KEEP_TRYING.total_seconds(), False
         while True:
             try:
                 return await self.connections.end_refresh(turn.owner, turn.connection, after)
             except ConnectionChanged:
                 return await self.connections.get(after.key)
-            except StoreUnavailable:
+            except StoreUnavailable as unavailable:
                 if self.clock.monotonic() > give_up_at:
                     raise
+                if not told and unavailable.code != StoreUnavailable.code:
+                    log.error("What the refresh of a %s token brought is kept: %s", after.key.platform, unavailable)
+                    told = True
             await asyncio.sleep(STORE_AGAIN.total_seconds())
 
     async def _take_turn(self, info: PlatformInfo, before: PlatformConnection, deadline: float) -> Turn | None:

@@ -92,9 +92,7 @@ class PlatformConnection:
         """Whether a refresh ended it: it was refused, or its answer is lost. Then nothing else makes it active again,
         also while its access token lives and works.
         """
-        state = self.refresh
-        was_asked = state.asked_at is not None or state.not_before is not None
-        return self.status is ConnectionStatus.EXPIRED and was_asked
+        return self.refresh.ended
 
     def rebased(self, seen: "PlatformConnection", current: "PlatformConnection") -> "PlatformConnection | None":
         """This, made of `seen`, as if it were made of `current`; None unless the two differ in their seals only."""

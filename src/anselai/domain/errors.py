@@ -165,7 +165,7 @@ class StoreUnavailable(AnselError):
         super().__init__(why)
 
 
-class RightsMissing(AnselError):
+class RightsMissing(StoreUnavailable):
     """The database's role has no right to something; `what` is how the database says so."""
 
     code = "RIGHTS_MISSING"
@@ -221,9 +221,13 @@ class KeyNeeded(AnselError):
 class RotationTooEarly(AnselError):
     code = "ROTATION_TOO_EARLY"
 
-    def __init__(self, primary: str) -> None:
+    def __init__(self, primary: str | None) -> None:
+        """`primary` is the id of a key of the settings; None says that the keys are kept in files."""
         super().__init__(
-            f"A running process does not have the encryption key {primary} yet, and could not open what it seals."
+            "A running process has an ENCRYPTION_KEY of its own, and could not open what a key of the files here seals."
+            " Stop it, or start it without ENCRYPTION_KEY, and repeat this."
+            if primary is None
+            else f"A running process does not have the encryption key {primary} yet, and could not open what it seals."
             " Add that key to ENCRYPTION_KEYS_OLD of every process, start each anew, and repeat this."
         )
 
@@ -294,6 +298,18 @@ def _duration(given: object) -> timedelta | None:
         return timedelta(seconds=given) if isinstance(given, int | float) else None
     except (OverflowError, ValueError):  # endless, or no number
         return None
+
+
+class PlatformPaused(RateLimited):
+    """A platform that gives others no new tokens is not asked for more; `retry_after` is when it may be."""
+
+    code = "PLATFORM_PAUSED"
+
+    def __init__(self, label: str, retry_after: timedelta) -> None:
+        super().__init__(
+            f"{label} is left in peace for a while, since it gives others no new tokens. It is asked again by itself.",
+            retry_after,
+        )
 
 
 class AuthFailure(PlatformFailure):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from anselai.domain.connection import ConnectionKey, ConnectionStatus
-from anselai.domain.errors import RefreshInProgress, StoreUnavailable, UnknownPlatform
+from anselai.domain.errors import RefreshInProgress, RightsMissing, StoreUnavailable, UnknownPlatform
 from anselai.domain.frequency import Frequency
 from anselai.domain.schedule import SyncSchedule
 from anselai.domain.sync_job import AttemptResult, Outcome
@@ -19,7 +19,7 @@ DISABLE_AFTER: Final = 10
 REASON: Final = "{} runs in a row failed, the last with {}; switch it on again when the cause is gone"
 
 # These say nothing of the platform or the connection, and pass without anybody touching the schedule.
-_OURS: Final = frozenset({StoreUnavailable.code, UnknownPlatform.code, RefreshInProgress.code})
+_OURS: Final = frozenset({each.code for each in (StoreUnavailable, RightsMissing, UnknownPlatform, RefreshInProgress)})
 
 # The reason is told again in the row of every slot that is passed over, and a row of the log has room for 1000.
 _LONGEST_CODE: Final = 100

@@ -46,13 +46,15 @@ class RefreshState:
 
     `at`: when a daemon refreshes them, whether anybody uses them or not; None: never. `asked_at`: since when a question
     is open: the platform was asked for new tokens with these, and nobody knows whether it gave any. `failures`: in a
-    row. `not_before`: until then nobody asks the platform.
+    row. `not_before`: until then nobody asks the platform. `ended`: the platform refused them, or what it answered is
+    lost for good, so that only new tokens help.
     """
 
     at: datetime | None = None
     asked_at: datetime | None = None
     failures: int = 0
     not_before: datetime | None = None
+    ended: bool = False
 
     def is_due(self, now: datetime) -> bool:
         return self.at is not None and self.at <= now

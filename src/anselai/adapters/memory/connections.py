@@ -82,8 +82,10 @@ class MemoryConnections(Connections):
         await self.before_storing()
         return Refreshes(self.store).end(owner, before, after)
 
-    async def due_refreshes(self, platform: str, limit: int, hold: timedelta) -> Sequence[PlatformConnection]:
-        return Refreshes(self.store).due(platform, limit, hold)
+    async def due_refreshes(
+        self, platform: str, limit: int, hold: timedelta, *, asked_only: bool = False
+    ) -> Sequence[PlatformConnection]:
+        return Refreshes(self.store).due(platform, limit, hold, asked_only)
 
     def _put(self, connection: PlatformConnection) -> PlatformConnection:
         self.store.connections[connection.key] = connection

@@ -7,10 +7,8 @@ from anselai.domain.refreshing import RefreshState
 COLUMNS = (
     "id, studio, platform, account_id, access_token, refresh_token, token_expires_at, scopes, status, created_at,"
     " updated_at, last_sync_at, last_error_code, last_error, version, token_version,"
-    " refresh_at, refresh_asked_at, refresh_failures, refresh_not_before"
+    " refresh_at, refresh_asked_at, refresh_failures, refresh_not_before, refresh_ended"
 )
-# Of a row that goes by the alias c: the same as the connection's own `needs_new_tokens`.
-NEEDS_NEW_TOKENS = "(c.status = 'expired' AND (c.refresh_asked_at IS NOT NULL OR c.refresh_not_before IS NOT NULL))"
 WIDTH = COLUMNS.count(",") + 1
 
 
@@ -41,6 +39,7 @@ def to_connection(row: Row) -> PlatformConnection:
         refresh_asked_at,
         refresh_failures,
         refresh_not_before,
+        refresh_ended,
     ) = row
     return PlatformConnection(
         id=connection_id,
@@ -59,6 +58,10 @@ def to_connection(row: Row) -> PlatformConnection:
         version=version,
         token_version=token_version,
         refresh=RefreshState(
-            at=refresh_at, asked_at=refresh_asked_at, failures=refresh_failures, not_before=refresh_not_before
+            at=refresh_at,
+            asked_at=refresh_asked_at,
+            failures=refresh_failures,
+            not_before=refresh_not_before,
+            ended=refresh_ended,
         ),
     )

@@ -29,7 +29,7 @@ WITH added AS (
     VALUES (%(id)s, %(studio)s, %(platform)s, %(account_id)s, %(access_token)s, %(refresh_token)s,
         %(token_expires_at)s, %(scopes)s, %(status)s, %(created_at)s, %(updated_at)s, %(last_sync_at)s,
         %(last_error_code)s, left(%(last_error)s, 1000), %(version)s, %(token_version)s,
-        %(refresh_at)s, NULL, 0, NULL)
+        %(refresh_at)s, NULL, 0, NULL, false)
     ON CONFLICT (studio, platform) DO NOTHING
     RETURNING studio, platform
 ), scheduled AS (
@@ -66,6 +66,7 @@ WITH stored AS (
         refresh_at = least(%(refresh_at)s, CASE WHEN refresh_asked_at IS NOT NULL AND {_SAME_GIFT} THEN refresh_at END),
         refresh_failures = CASE WHEN {_SAME_TOKENS} THEN refresh_failures ELSE 0 END,
         refresh_not_before = CASE WHEN {_SAME_TOKENS} THEN refresh_not_before END,
+        refresh_ended = refresh_ended AND {_SAME_TOKENS},
         refresh_asked_at = CASE WHEN {_SAME_GIFT} THEN refresh_asked_at END,
         refresh_asked_by = CASE WHEN {_SAME_GIFT} THEN refresh_asked_by END
     WHERE studio = %(studio)s AND platform = %(platform)s AND version = %(version)s
@@ -194,8 +195,10 @@ class PostgresConnections(Connections):
         [row] = await self.database.rows(GIVE_BACK if after is None else END_REFRESH, values, studio=before.key.studio)
         return _swapped(row, before.key)
 
-    async def due_refreshes(self, platform: str, limit: int, hold: timedelta) -> Sequence[PlatformConnection]:
-        values = {"platform": platform, "limit": limit, "hold": hold}
+    async def due_refreshes(
+        self, platform: str, limit: int, hold: timedelta, *, asked_only: bool = False
+    ) -> Sequence[PlatformConnection]:
+        values = {"platform": platform, "limit": limit, "hold": hold, "asked_only": asked_only}
         return [to_connection(row) for row in await self.database.rows(DUE_REFRESHES, values, studio=EVERY_STUDIO)]
 
 
@@ -231,6 +234,7 @@ def _changes(before: PlatformConnection, after: PlatformConnection) -> dict[str,
         "stays_open": after.refresh.asked_at is not None,
         "refresh_failures": after.refresh.failures,
         "refresh_not_before": after.refresh.not_before,
+        "refresh_ended": after.refresh.ended,
     }
 
 

@@ -87,8 +87,6 @@ WITH given AS (
 SELECT j.id FROM sync_jobs j JOIN given USING (id, fence) WHERE j.state = 'running'
 """
 
-_ENDED: Final = connection_rows.NEEDS_NEW_TOKENS
-
 # Connections are locked in the order of their ids: two workers may finish jobs of the same ones. They are counted so
 # that they are locked before any schedule is.
 FINISH: Final = f"""
@@ -126,9 +124,9 @@ WITH given AS (
     ORDER BY studio, platform, position DESC
 ), locked AS (
     SELECT c.id, learned.*,
-        (learned.status = 'active' OR c.token_version = learned.judged_token_version) AND NOT {_ENDED} AS holds
+        (learned.status = 'active' OR c.token_version = learned.judged_token_version) AND NOT c.refresh_ended AS holds
     FROM platform_connections c JOIN learned USING (studio, platform)
-    WHERE learned.succeeded OR (c.token_version = learned.judged_token_version AND NOT {_ENDED})
+    WHERE learned.succeeded OR (c.token_version = learned.judged_token_version AND NOT c.refresh_ended)
     ORDER BY c.id FOR NO KEY UPDATE OF c
 ), marked AS (
     UPDATE platform_connections c SET

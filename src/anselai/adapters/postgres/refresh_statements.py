@@ -50,7 +50,7 @@ WITH found AS (
         status = %(status)s, updated_at = %(updated_at)s,
         last_error_code = %(last_error_code)s, last_error = left(%(last_error)s, 1000), version = version + 1,
         refresh_at = %(refresh_at)s, refresh_failures = %(refresh_failures)s,
-        refresh_not_before = %(refresh_not_before)s,
+        refresh_not_before = %(refresh_not_before)s, refresh_ended = %(refresh_ended)s,
         refresh_asked_at = CASE WHEN NOT (found.closes OR %(new_tokens)s) THEN refresh_asked_at END,
         refresh_asked_by = CASE WHEN NOT (found.closes OR %(new_tokens)s) THEN refresh_asked_by END,
         refresh_owner = nullif(refresh_owner, %(owner)s),
@@ -95,6 +95,7 @@ DUE_REFRESHES: Final = f"""
 WITH due AS (
     SELECT id, refresh_at FROM platform_connections
     WHERE platform = %(platform)s AND refresh_at <= statement_timestamp() AND {_FREE}
+        AND (refresh_asked_at IS NOT NULL OR NOT %(asked_only)s)
     ORDER BY refresh_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 ), handed_out AS (
     UPDATE platform_connections c SET refresh_at = statement_timestamp() + %(hold)s

@@ -62,6 +62,7 @@ platform_connections = Table(
     Column("refresh_asked_by", Uuid),
     Column("refresh_failures", Integer, nullable=False, server_default=text("0")),
     Column("refresh_not_before", INSTANT),
+    Column("refresh_ended", Boolean, nullable=False, server_default=false()),  # only new tokens help
     Column("created_at", INSTANT, nullable=False),
     Column("updated_at", INSTANT, nullable=False),
     UniqueConstraint("studio", "platform", name="natural_key"),

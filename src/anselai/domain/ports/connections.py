@@ -92,8 +92,11 @@ class Connections(Protocol):
         """
 
     @abstractmethod
-    async def due_refreshes(self, platform: str, limit: int, hold: timedelta) -> Sequence[PlatformConnection]:
-        """Hand out at most `limit` connections of a platform whose refresh is due, the longest due first.
+    async def due_refreshes(
+        self, platform: str, limit: int, hold: timedelta, *, asked_only: bool = False
+    ) -> Sequence[PlatformConnection]:
+        """Hand out at most `limit` connections of a platform whose refresh is due, the longest due first; with
+        `asked_only` those with an open question.
 
         For the time of `hold` nobody else is handed them: it becomes their `refresh.at`. Those that somebody has the
         right to refresh are passed over. Callers at the same time get different ones, and none waits for another.

@@ -132,6 +132,8 @@ async def _rotate(ansel: Ansel, settings: Settings, *, dry_run: bool, new_key: b
     await ansel.rotation.check_everybody_knows()
     in_files = keeps_keys_in_files(settings)
     afresh = in_files and (new_key or not await ansel.rotation.is_unfinished())
+    if afresh:
+        await ansel.rotation.check_everybody_knows(afresh=True)
     if afresh and dry_run:
         say("A new primary key would be made.")
     elif afresh:

@@ -1,4 +1,4 @@
-"""Sessions that were signed out, how many syncs a studio asked for, and keys that stay revoked."""
+"""Sessions that were signed out, how many syncs a studio asked for, and keys and refreshes that ended for good."""
 
 from alembic import op
 
@@ -16,6 +16,12 @@ def upgrade() -> None:
     """)
     op.execute("CREATE INDEX ix_ended_sessions_ends_at ON ended_sessions (ends_at)")
     op.execute("CREATE INDEX ix_sync_jobs_manual ON sync_jobs (studio, created_at) WHERE trigger = 'manual'")
+    op.execute("ALTER TABLE platform_connections ADD COLUMN refresh_ended boolean NOT NULL DEFAULT false")
+    op.execute("""
+        UPDATE platform_connections SET refresh_ended = true
+        WHERE status = 'expired' AND refresh_at IS NULL AND last_error_code IN ('PLATFORM_AUTH', 'REFRESH_UNANSWERED')
+            AND (refresh_asked_at IS NOT NULL OR refresh_not_before IS NOT NULL)
+    """)
     op.execute("""
         CREATE FUNCTION api_key_stays_revoked() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
@@ -40,5 +46,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP TRIGGER stays_revoked ON api_keys")
     op.execute("DROP FUNCTION api_key_stays_revoked()")
+    op.execute("ALTER TABLE platform_connections DROP COLUMN refresh_ended")
     op.execute("DROP INDEX ix_sync_jobs_manual")
     op.execute("DROP TABLE ended_sessions")
