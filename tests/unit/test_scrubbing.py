@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from anselai.domain.confided import SETTINGS, TOKENS
 from anselai.domain.connection import Credentials
 from anselai.domain.ports.platform_client import PlatformConfig
-from anselai.domain.scrubbing import KnownSecrets, blotted, scrubbed
+from anselai.domain.scrubbing import HIDDEN, MOST_READ, KnownSecrets, blotted, scrubbed
 from anselai.domain.secret import Secret
 from tests.canaries import ACCESS, CLIENT_SECRET, PASSWORD, listen, spellings
 
@@ -89,6 +90,43 @@ def test_so_is_one_that_nobody_knows_but_its_form_tells(said: str) -> None:
 )
 def test_what_is_no_secret_stays(said: str) -> None:
     assert scrubbed(said, [Secret("no"), Secret("")]) == said
+
+
+@pytest.mark.parametrize(
+    ("start", "again"),
+    [
+        ("://", "a:"),
+        ("://a:", "@"),
+        ("", "://a:b"),
+        ('{"at":"x://y",', '"name":"value",'),
+        ("password='", "\\'"),
+        ("password'", " "),
+        ("access_token=", " "),
+        ("", "access_token "),
+        ("Bearer ", "a"),
+        ("", "Bearer "),
+    ],
+)
+def test_a_text_that_is_made_to_take_long_does_not(start: str, again: str) -> None:
+    said = start + again * (MOST_READ // len(again))
+    begun = time.process_time()
+    scrubbed(said, [])
+    assert time.process_time() - begun < 2, "a tenth of a second, where time grows with the length and not its square"
+
+
+@pytest.mark.parametrize("secret", [ACCESS, "tOken~0123456789-Qz" * 430])
+@pytest.mark.parametrize("before", ["", "postgresql://me:"])
+def test_of_a_very_long_text_the_beginning_is_told_without_half_a_secret_where_it_ends(
+    secret: str, before: str
+) -> None:
+    escaped = "".join(f"\\u{ord(each):04x}" for each in secret)
+    for spelt in (secret, escaped):
+        for kept in range(1, len(spelt), len(spelt) // 5):
+            said = f"{before}{spelt}@db ".rjust(MOST_READ + len(spelt) - kept, "-") + "-" * MOST_READ
+            told = scrubbed(said, [Secret(secret)])
+            assert told == "-" * (len(told) - 3) + "..."
+            assert 1000 < len(told) < MOST_READ
+    assert scrubbed(secret * 10_000, [Secret(secret)]).replace(HIDDEN, "") == "..."
 
 
 def test_what_a_client_was_told_is_known_for_a_while_and_its_settings_for_good() -> None:

@@ -61,7 +61,7 @@ class TokenVault:
         """
         tokens = [token for each in credentials if each is not None for token in each.tokens]
         text = scrubbed(_said(foreign_text), (*tokens, *self.other_secrets))
-        return "".join(each if each.isprintable() else " " for each in text)[:LONGEST_TEXT]
+        return "".join(each if each.isprintable() else " " for each in text[:LONGEST_TEXT])
 
 
 def _said(foreign_text: object) -> str:

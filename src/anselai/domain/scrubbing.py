@@ -16,6 +16,8 @@ from weakref import WeakValueDictionary
 from anselai.domain.secret import Secret
 
 SHORTEST: Final = 6  # characters: a shorter one would blot out ordinary words, and is no secret
+MOST_READ: Final = 100_000  # characters of a text: of a longer one only the beginning is told
+_BORDER: Final = 50_000  # of these, where a secret may have been cut in two: a token as long as can be, all escaped
 HIDDEN: Final = "***"
 _PLAIN: Final = re.compile(r"[\w.~-]+", re.ASCII)  # as most tokens are: the same in text, URL, JSON, repr and HTML
 
@@ -29,8 +31,9 @@ _SEPARATOR: Final = r"\\?['\"]?\s*(?:[=:]|%(?:25)?3D)\s*\\?['\"]?"
 # What shows by its form that it is a secret, known or not: of an address its `user:password@`, what stands after a
 # telling name in JSON, in a query (encoded once more, perhaps) or in a repr, what an Authorization header holds, and
 # our own keys. A `code` in a query may be good for tokens; elsewhere it is mostly that of an error.
+# A platform may say anything: no form may begin at many places and look far ahead from each.
 _TELLING: Final = (
-    (re.compile(r"(?<=://)[^\s/@]*:[^\s/]*@"), f"{HIDDEN}@"),
+    (re.compile(r"(?<=://)[^\s/@:]*:[^\s/]*@"), f"{HIDDEN}@"),
     (re.compile(r"(?<=password=)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE), HIDDEN),
     (re.compile(r"(password\\?['\"]\s*:\s*\\?['\"])[^'\"\\]+", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"(?<=[?&]code=)[^\s&'\"]{8,}"), HIDDEN),
@@ -129,6 +132,8 @@ def scrubbed(text: str, secrets: Iterable[Secret]) -> str:
 
 def blotted(text: str, *known: KnownSecrets) -> str:
     """The same for secrets that are kept to be looked for often. Where two overlap, one *** stands for both."""
+    is_cut = len(text) > MOST_READ
+    text = text[:MOST_READ]
     parts, done = [], 0
     for begin, end in sorted(place for each in known for place in each.found_in(text)):
         if begin >= done:
@@ -137,7 +142,7 @@ def blotted(text: str, *known: KnownSecrets) -> str:
     text = "".join((*parts, text[done:]))
     for form, hidden in _TELLING:
         text = form.sub(hidden, text)
-    return text
+    return f"{text[:-_BORDER]}..." if is_cut else text
 
 
 def _spellings(secret: str) -> Iterator[str]:
