@@ -226,6 +226,13 @@ def test_wrong_usage_exits_with_2_and_helps(empty_home: Home, arguments: tuple[s
     assert told in done.err
 
 
+@pytest.mark.parametrize("group", [(), ("connections",), ("sync",), ("keys",), ("keys", "api"), ("studios",)])
+def test_a_group_of_commands_without_one_of_them_explains_itself(empty_home: Home, group: tuple[str, ...]) -> None:
+    done = empty_home.run(*group)
+    assert done.code == 2
+    assert done.err == empty_home.run(*group, "--help").out
+
+
 def test_wrong_settings_are_told_without_a_traceback(empty_home: Home) -> None:
     done = empty_home.run("serve", ANSELAI_PORT="many")
     assert (done.code, done.out) == (1, "")

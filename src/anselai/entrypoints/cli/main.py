@@ -60,6 +60,8 @@ def _unrepeated(ctx: click.Context) -> Iterator[None]:
     try:
         yield
     except click.UsageError as error:
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):  # it prints the help, and repeats nothing
+            raise
         raise click.UsageError(scrubbed(error.format_message(), ctx.meta[GIVEN]), error.ctx) from None
 
 
