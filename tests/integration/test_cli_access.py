@@ -81,6 +81,7 @@ def test_a_studio_is_added_listed_given_a_key_and_removed(external: Home) -> Non
         (["studios", "remove", "default"], "VALIDATION_ERROR"),
         (["studios", "remove", "nobody"], "STUDIO_NOT_FOUND"),
         (["studios", "remove", "north"], "STUDIO_IN_USE"),
+        (["connections", "remove", "google"], "CONNECTION_NOT_FOUND"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_asked_or_told(
@@ -101,10 +102,23 @@ def test_what_cannot_be_is_refused_before_anything_is_asked_or_told(
 )
 def test_where_nobody_can_answer_a_question_names_the_option_that_does(external: Home, arguments: list[str]) -> None:
     external.run("studios", "add", "north")
+    connect(external)
     done = external.run(*arguments)
     assert done.code == 2
     assert "--yes" in done.err
     assert [each["id"] for each in external.json("studios", "list")] == ["default", "north"]
+
+
+def test_a_connection_whose_platform_was_uninstalled_is_asked_about_and_forgotten(
+    external: Home, owners_url: str
+) -> None:
+    connect(external)
+    with psycopg.connect(owners_url, autocommit=True) as connection:
+        connection.execute("DELETE FROM sync_schedules")
+        connection.execute("UPDATE platform_connections SET platform = 'flickr'")
+    done = external.run("connections", "remove", "flickr", given="y\n")
+    assert "Forget the flickr connection" in done.err
+    assert (done.code, done.out) == (0, "flickr is no longer connected.\n")
 
 
 def test_the_audit_log_tells_who_did_what_and_no_secret(external: Home) -> None:

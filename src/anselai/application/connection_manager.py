@@ -218,6 +218,10 @@ class ConnectionManager:
         await self.audit.record(studio, AuditAction.TOKEN_REFRESHED, platform)
         return self._view(refreshed)
 
+    async def check_removable(self, platform: str, *, studio: str = DEFAULT_STUDIO) -> None:
+        """For whoever asks a person first; of an uninstalled platform too. Raises ConnectionNotFound."""
+        await self.connections.get(ConnectionKey(studio, platform))
+
     async def remove_connection(self, platform: str, *, studio: str = DEFAULT_STUDIO) -> None:
         """Forget the connection, its tokens, schedules and queued jobs; the log stays, and tells of every slot that was
         due. Raises ConnectionNotFound.

@@ -9,9 +9,9 @@ from typing import ClassVar
 _LONGEST_NAME = 20  # characters
 
 
-def _named(platform: str) -> str:
+def _named(name: str) -> str:
     """What is longer than names are may be a token that was put into the wrong place: it is not repeated whole."""
-    return platform if len(platform) <= _LONGEST_NAME else f"{platform[:6]}..."
+    return name if len(name) <= _LONGEST_NAME else f"{name[:6]}..."
 
 
 class AnselError(Exception):
@@ -389,8 +389,8 @@ class StudioNotFound(AnselError):
 
     def __init__(self, studio: str) -> None:
         super().__init__(
-            f"There is no studio {studio!r}. See: anselai studios list, and for what was done in those that were"
-            " removed: anselai audit"
+            f"There is no studio {_named(studio)!r}. See: anselai studios list, and for what was done in those that"
+            " were removed: anselai audit"
         )
 
 

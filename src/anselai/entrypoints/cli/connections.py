@@ -166,6 +166,7 @@ def refresh(*, platform: str, as_json: bool) -> None:
 def remove(*, platform: str, yes: bool, as_json: bool) -> None:
     """Forget PLATFORM's connection with its tokens, schedules and queued syncs. Its log stays."""
     if not yes:
+        with_ansel(lambda ansel: ansel.connections.check_removable(platform))
         confirm(f"Forget the {platform} connection, its tokens and its schedules?")
     with_ansel(lambda ansel: ansel.connections.remove_connection(platform))
     if as_json:
