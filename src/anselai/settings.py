@@ -228,12 +228,16 @@ def _runs(name: str, given: Mapping[str, str]) -> dict[str, int]:
         if not PLATFORM_NAME.fullmatch(platform) or not number.isdecimal() or not 1 <= int(number) <= MOST_RUNS:
             raise InvalidSettings(
                 f"{name} must be like google=20,meta=5: names of platforms, each with a number from 1 to {MOST_RUNS}. "
-                f"{part.strip() if len(part) <= _LONGEST_QUOTE else '...'!r} is not."
+                f"{_short(part.strip())!r} is not."
             )
         if platform in limits:
-            raise InvalidSettings(f"{name} has two numbers for {platform}. Leave one.")
+            raise InvalidSettings(f"{name} has two numbers for {_short(platform)}. Leave one.")
         limits[platform] = int(number)
     return limits
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_QUOTE else "..."
 
 
 def _log_level(text: str) -> str:

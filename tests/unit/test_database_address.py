@@ -2,8 +2,8 @@
 
 import pytest
 
-from anselai.adapters.postgres.first_contact import reason
-from anselai.domain.errors import InvalidSettings
+from anselai.adapters.postgres.first_contact import check_opens, reason
+from anselai.domain.errors import InvalidSettings, StoreUnavailable
 from anselai.domain.secret import Secret
 from anselai.settings import Settings, database_place, database_secrets, load_settings
 
@@ -73,3 +73,12 @@ REFUSED = "Connection refused\n\tIs the server running on that host?"
 )
 def test_what_a_driver_tells_of_its_attempts_is_one_line_without_the_user(told: str, reasons: str) -> None:
     assert reason(told, "me") == reasons
+
+
+@pytest.mark.parametrize("parameter", ["connect_timeout", "sslmode", "target_session_attrs", "port"])
+async def test_a_password_in_the_place_of_another_parameter_is_not_told(parameter: str) -> None:
+    url = Secret(f"postgresql://me:hun-me-t%40er2@127.0.0.1:1/photos?{parameter}=hun-me-t%40er2")
+    with pytest.raises(StoreUnavailable, match=r"\*\*\*") as refused:
+        await check_opens(url, "The database")
+    assert "hun" not in str(refused.value)
+    assert "er2" not in str(refused.value)

@@ -14,6 +14,7 @@ from anselai.settings import ROOT_DATA_DIR, Settings, default_data_dir, is_loopb
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / ".env.example"
 TABLE = ROOT / "docs" / "settings.md"
+SMALL = "token-of-small-letters"  # as the name of a platform may be
 
 
 def variables_of_settings() -> set[str]:
@@ -111,12 +112,15 @@ def test_limits_of_platforms_are_read_one_by_one() -> None:
         ("google=3,", "'' is not."),
         ("google=3;meta=4", "'google=3;meta=4' is not."),
         ("google=3,meta=4,google=5", "two numbers for google"),
+        (f"{SMALL}=1,{SMALL}=2", "two numbers for ..."),
+        (f"{SMALL}=0", "'...' is not."),
     ],
 )
 def test_limits_that_say_nothing_clear_are_refused_with_a_sentence(name: str, value: str, told: str) -> None:
     with pytest.raises(InvalidSettings, match=re.escape(told)) as refused:
         load_settings({name: value}, dotenv=None)
     assert name in str(refused.value)
+    assert SMALL not in str(refused.value)
 
 
 def test_a_file_that_is_missing_is_no_error_and_one_that_cannot_be_read_is(tmp_path: Path) -> None:
@@ -193,6 +197,7 @@ def test_a_wrong_value_is_refused_with_a_sentence(name: str, value: str, told: s
     with pytest.raises(InvalidSettings, match=re.escape(told)) as refused:
         load_settings({name: value}, dotenv=None)
     assert name in str(refused.value)
+    assert SMALL not in str(refused.value)
     assert "secret" not in str(refused.value)
 
 
