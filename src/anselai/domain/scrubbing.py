@@ -26,11 +26,13 @@ _NAME: Final = (
     r"|appsecret[_-]?proof|client[_-]?assertion)"
 )
 
-_SEPARATOR: Final = r"\\?['\"]?\s*(?:[=:]|%(?:25)?3D)\s*\\?['\"]?"
+_SEPARATOR: Final = r"\\?['\"]?\s*(?:[=:]|%(?:25)?3D)\s*(?:[\[(]\s*)?(?:b?\\?['\"]|\\)?"
+_BETWEEN: Final = r"(?:\\?['\"]\s*,\s*b?\\?['\"]|>\s*)"
 
 # What shows by its form that it is a secret, known or not: of an address its `user:password@`, what stands after a
-# telling name in JSON, in a query (encoded once more, perhaps) or in a repr, what an Authorization header holds, and
-# our own keys. A `code` in a query may be good for tokens; elsewhere it is mostly that of an error.
+# telling name in JSON, in a query (encoded once more, perhaps), in a repr or, if it has a digit, in a pair or in XML,
+# what an Authorization header holds, and our own keys. A `code` in a query may be good for tokens; elsewhere it is
+# mostly that of an error.
 # A platform may say anything: no form may begin at many places and look far ahead from each.
 _TELLING: Final = (
     (re.compile(r"(?<=://)[^\s/@:]*:[^\s/]*@"), f"{HIDDEN}@"),
@@ -38,6 +40,7 @@ _TELLING: Final = (
     (re.compile(r"(password\\?['\"]\s*:\s*\\?['\"])[^'\"\\]+", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"(?<=[?&]code=)[^\s&'\"]{8,}"), HIDDEN),
     (re.compile(rf"({_NAME}{_SEPARATOR})[^\s'\"\\&,;)}}\]]{{8,}}", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(rf"({_NAME}{_BETWEEN})(?=[^\s'\"<>]*\d)[^\s'\"<>\\]{{8,}}", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"\b(Bearer|Basic|OAuth)\s+(?=\S*\d)[\w\-.~+/|]{8,}=*", re.IGNORECASE), rf"\1 {HIDDEN}"),
     (re.compile(r"\bansel_[0-9a-f]{32}_[\w-]{43}"), f"ansel_{HIDDEN}"),
 )
