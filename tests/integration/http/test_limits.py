@@ -195,7 +195,10 @@ async def test_one_key_leaves_room_for_the_others_whatever_it_keeps_waiting(anse
 
 async def test_nor_does_one_address_without_a_key_take_every_place(ansel: Ansel) -> None:
     app = limited(ansel, requests_at_once=4, requests_at_once_of_one=0)
-    assert (await ask(app, "GET", "/sign-in", headers=[HOST], known=False)).status == 429
+    reply = await ask(app, "GET", "/sign-in", headers=[HOST], known=False)
+    assert reply.status == 429
+    assert "key" not in reply.body.decode(), "it has none"
+    assert "Try again in 1 second." in reply.body.decode()
 
 
 async def test_attempts_to_sign_in_are_counted_by_address(ansel: Ansel, clock: FakeClock) -> None:

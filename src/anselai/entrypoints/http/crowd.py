@@ -37,7 +37,7 @@ class Crowd:
         """A place's owner, once it is known. Raises RequestRefused."""
         if self.inside_of[whose] >= self.most_of_one:
             raise RequestRefused(
-                429, "TOO_MANY_AT_ONCE", "This key asks more at once than it may. Try again.", {"Retry-After": "1"}
+                429, "TOO_MANY_AT_ONCE", "More is asked at once from here than may be. Try again.", {"Retry-After": "1"}
             )
         self.inside_of[whose] += 1
         try:

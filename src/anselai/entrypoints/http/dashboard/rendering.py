@@ -10,7 +10,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from anselai.application.phrases import distance
+from anselai.application.phrases import counted, distance
 from anselai.domain.errors import Problem
 from anselai.domain.ports.clock import Clock
 from anselai.entrypoints.http.caller import caller_of
@@ -38,7 +38,7 @@ class Pages:
             auto_reload=False,
         )
         templates.globals["asset"] = assets.address
-        templates.filters.update(moment=moment, money=money, at=problems_at, whole=whole)
+        templates.filters.update(moment=moment, money=money, at=problems_at, whole=whole, counted=counted)
         return cls(templates=templates, clock=clock, cookies=cookies)
 
     def render(
