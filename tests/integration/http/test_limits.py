@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
+from uuid import UUID
 
 from starlette.applications import Starlette
 from starlette.types import Message
 
 from anselai.application.ansel import Ansel
+from anselai.application.authentication import KNOWN_FOR
 from anselai.entrypoints.http.app import build_app
 from anselai.entrypoints.http.body import LARGEST_BODY
 from anselai.entrypoints.http.doors import Doors, Limits
@@ -18,6 +20,7 @@ from tests.fakes import FakeClock
 from tests.integration.http.asking import BEARER, FORM_TYPE, JSON, KEY, Reply, ask, form_token
 
 HOST = (b"host", b"127.0.0.1:3200")
+NO_ID = UUID(int=0)  # looked up for what is no key at all
 
 
 def limited(ansel: Ansel, **limits: Any) -> Starlette:
@@ -62,14 +65,21 @@ async def test_whoever_has_no_key_hears_only_that(ansel: Ansel) -> None:
         assert (await ask(app, "GET", "/api/connections", known=False)).status == 401
 
 
-def observed(ansel: Ansel, looked_up: list[object]) -> Ansel:
-    """The same, whose keys are looked up as in a database: not at once, and so that it can be counted."""
+def observed(ansel: Ansel, looked_up: list[object], slow: Mapping[UUID, asyncio.Event] | None = None) -> Ansel:
+    """The same, whose keys are looked up as in a database: not at once, and so that it can be counted.
+
+    Those that are slow are found once their event comes.
+    """
     find = ansel.access.api_keys.find
 
     class Observed:
+        note_use = ansel.access.api_keys.note_use
+
         async def find(self, key_id: Any) -> Any:
             looked_up.append(key_id)
             await asyncio.sleep(0)
+            if slow and key_id in slow:
+                await slow[key_id].wait()
             return await find(key_id)
 
     door = replace(ansel.access.authenticator, api_keys=cast("Any", Observed()))
@@ -199,6 +209,46 @@ async def test_nor_does_one_address_without_a_key_take_every_place(ansel: Ansel)
     assert reply.status == 429
     assert "key" not in reply.body.decode(), "it has none"
     assert "Try again in 1 second." in reply.body.decode()
+
+
+async def test_nor_while_its_keys_are_looked_up_and_one_that_opened_there_is_served_meanwhile(
+    ansel: Ansel, clock: FakeClock
+) -> None:
+    _, made = await ansel.access.create_key("studio")
+    looked_up, found = list[object](), asyncio.Event()
+    app = limited(observed(ansel, looked_up, {NO_ID: found}))
+    assert (await by_key(app, made.reveal())).status == 200
+    clock.advance(timedelta(seconds=KNOWN_FOR))
+    asking = [asyncio.create_task(by_key(app, f"wrong {n}")) for n in range(300)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    surplus = [each.result() for each in asking if each.done()]
+    assert (looked_up.count(NO_ID), len(surplus)) == (64, 236)
+    assert {refused(each) for each in surplus} == {(429, "TOO_MANY_AT_ONCE", "1")}
+    assert (await by_key(app, made.reveal())).status == 200, "it is looked up again"
+    assert (await by_key(app, made.reveal(), "10.0.0.2")).status == 200
+    assert (await by_key(app, KEY.reveal(), "10.0.0.2")).status == 200
+    assert (await ask(app, "GET", "/sign-in", headers=[HOST], known=False, client="10.0.0.1")).status == 429
+    found.set()
+    assert [(await each).status for each in asking].count(401) == 64
+    assert (await by_key(app, "wrong")).status == 401
+
+
+async def test_nor_does_a_key_that_opened_while_it_is_looked_up_again(ansel: Ansel, clock: FakeClock) -> None:
+    view, made = await ansel.access.create_key("studio")
+    found = asyncio.Event()
+    app = limited(observed(ansel, [], {view.id: found}), requests_at_once=4, requests_at_once_of_one=2)
+    found.set()
+    assert (await by_key(app, made.reveal())).status == 200
+    found.clear()
+    clock.advance(timedelta(seconds=KNOWN_FOR))
+    asking = [asyncio.create_task(by_key(app, made.reveal())) for _ in range(9)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert [refused(each.result())[1] for each in asking if each.done()] == ["TOO_MANY_AT_ONCE"] * 7
+    assert (await by_key(app, KEY.reveal())).status == 200
+    found.set()
+    assert [(await each).status for each in asking].count(200) == 2
 
 
 async def test_attempts_to_sign_in_are_counted_by_address(ansel: Ansel, clock: FakeClock) -> None:

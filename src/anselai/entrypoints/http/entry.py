@@ -15,6 +15,7 @@ from anselai.domain.secret import Secret
 from anselai.entrypoints.http.areas import Area, area_of
 from anselai.entrypoints.http.buckets import Buckets
 from anselai.entrypoints.http.caller import Caller
+from anselai.entrypoints.http.crowd import Crowd
 from anselai.entrypoints.http.doors import Doors
 from anselai.entrypoints.http.errors import RequestRefused, too_many
 from anselai.entrypoints.http.head import Head
@@ -38,6 +39,7 @@ class Entry:
 
     doors: Doors
     clock: Clock
+    crowd: Crowd
     hosts: HostCheck
     origins: OriginCheck
     cookies: SessionCookies

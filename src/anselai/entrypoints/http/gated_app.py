@@ -31,7 +31,7 @@ from anselai.entrypoints.http.wrong_keys import WrongKeys
 
 def build_gated_app(ansel: Ansel, routes: Sequence[Route], render_failure: RenderFailure, entry: Entry) -> Starlette:
     """`app.state.api_errors` keeps errors of the API; the lifespan writes the last of them."""
-    api_errors, limits = ApiErrorLog(sync_log=ansel.sync_log), entry.doors.limits
+    api_errors = ApiErrorLog(sync_log=ansel.sync_log)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -41,7 +41,6 @@ def build_gated_app(ansel: Ansel, routes: Sequence[Route], render_failure: Rende
     gate = Middleware(
         Gate,
         proxies=TrustedProxies(networks=entry.doors.proxies),
-        crowd=Crowd(most=limits.requests_at_once, most_of_one=limits.requests_at_once_of_one),
         entry=entry,
         report=ErrorReport(api_errors=api_errors, telemetry=ansel.monitoring.telemetry),
         render_failure=render_failure,
@@ -57,9 +56,11 @@ def build_entry(
     ansel: Ansel, doors: Doors, *, cookies: SessionCookies | None = None, lead_to_sign_in: LeadToSignIn | None = None
 ) -> Entry:
     limits = doors.limits
+    crowd = Crowd(most=limits.requests_at_once, most_of_one=limits.requests_at_once_of_one)
     return Entry(
         doors=doors,
         clock=ansel.clock,
+        crowd=crowd,
         hosts=HostCheck(allowed=doors.hosts),
         origins=OriginCheck(cors=Cors(origins=doors.cors_origins)),
         cookies=cookies or SessionCookies(signer=ansel.signer, clock=ansel.clock),
@@ -67,6 +68,7 @@ def build_entry(
         wrong_keys=WrongKeys(
             access=ansel.access,
             clock=ansel.clock,
+            crowd=crowd,
             buckets=Buckets(size=limits.wrong_keys, per_second=limits.wrong_keys_per_second),
         ),
         requests=Buckets(size=limits.requests_of_a_key, per_second=limits.requests_of_a_key_per_second),

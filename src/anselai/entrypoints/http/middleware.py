@@ -13,7 +13,6 @@ from anselai.domain.audit import Actor
 from anselai.entrypoints.http.answer_headers import with_careful_headers
 from anselai.entrypoints.http.areas import Area, area_of
 from anselai.entrypoints.http.caller import Caller, set_caller
-from anselai.entrypoints.http.crowd import Crowd
 from anselai.entrypoints.http.entry import Entry
 from anselai.entrypoints.http.error_report import ErrorReport
 from anselai.entrypoints.http.errors import Failure, failure_of
@@ -35,7 +34,6 @@ class Gate:
 
     app: ASGIApp
     proxies: TrustedProxies
-    crowd: Crowd
     entry: Entry
     report: ErrorReport
     render_failure: RenderFailure
@@ -60,11 +58,11 @@ class Gate:
 
         try:
             is_probe = area_of(scope["path"]) is Area.PROBE
-            with nullcontext() if is_probe else self.crowd.place():
+            with nullcontext() if is_probe else self.entry.crowd.place():
                 answer = await self.entry.admit(scope, head, caller)
                 name = _NOBODY if caller.principal is None else caller.principal.actor
                 actor = Actor(name=name, address=caller.remote.address, request_id=request_id.decode())
-                with nullcontext() if is_probe else self.crowd.share(caller.whose), acting_as(actor):
+                with nullcontext() if is_probe else self.entry.crowd.share(caller.whose), acting_as(actor):
                     await (self.app if answer is None else answer)(scope, receive, send_marked)
         except ClientDisconnect:
             return

@@ -9,6 +9,7 @@ from anselai.domain.errors import Unauthenticated
 from anselai.domain.ports.clock import Clock
 from anselai.domain.secret import Secret
 from anselai.entrypoints.http.buckets import Buckets
+from anselai.entrypoints.http.crowd import Crowd
 from anselai.entrypoints.http.errors import too_many
 
 
@@ -18,10 +19,12 @@ class WrongKeys:
 
     A key that opened from an address is let through there whatever else comes from it: many share one address, and one
     broken program must not lock out the others. From elsewhere it counts as any other, and so does a guess at it.
+    While it is looked up it is charged to itself, and any other to its address.
     """
 
     access: AccessManager
     clock: Clock
+    crowd: Crowd
     buckets: Buckets
     most: int = 10_000
     opened: OrderedDict[tuple[str, bytes], None] = field(default_factory=OrderedDict, init=False, repr=False)
@@ -31,12 +34,14 @@ class WrongKeys:
 
         Raises RequestRefused, before anything is looked up, Unauthenticated and StoreUnavailable.
         """
-        coming = (whence, hash_of(text or Secret("")))
+        digest = hash_of(text or Secret(""))
+        coming = (whence, digest)
         wait = 0.0 if coming in self.opened else self.buckets.wait(whence, self.clock.monotonic())
         if wait:
             raise too_many("TOO_MANY_WRONG_KEYS", "Too many wrong keys came from there. Wait, then try again.", wait)
         try:
-            principal = await self.access.authenticate(text)
+            with self.crowd.share(digest if coming in self.opened else whence):
+                principal = await self.access.authenticate(text)
         except Unauthenticated:
             self.opened.pop(coming, None)
             self.buckets.charge(whence, self.clock.monotonic())
