@@ -15,6 +15,7 @@ from anselai.application.authentication import KNOWN_FOR
 from anselai.domain.errors import StoreUnavailable
 from anselai.domain.secret import Secret
 from anselai.entrypoints.http.app import build_app
+from anselai.entrypoints.http.doors import Doors, Limits
 from anselai.entrypoints.http.one_time_code import GOOD_FOR, OneTimeCode
 from anselai.entrypoints.http.session import LASTS, UNUSED_FOR
 from tests.fakes import FakeClock
@@ -50,6 +51,16 @@ async def app(ansel: Ansel, code: OneTimeCode) -> AsyncIterator[Starlette]:
     app = build_app(ansel, sign_in_code=code)
     async with app.router.lifespan_context(app):
         yield app
+
+
+def ends_nothing(ansel: Ansel) -> Ansel:
+    """The same, which cannot end a session, since its database takes no writes."""
+
+    class EndsNothing(MemoryEndedSessions):
+        end = cast("Any", Failing(StoreUnavailable())).end
+
+    memory = cast("MemoryEndedSessions", ansel.ended_sessions)
+    return replace(ansel, ended_sessions=EndsNothing(store=memory.store))
 
 
 def another(app: Starlette) -> httpx.AsyncClient:
@@ -169,6 +180,41 @@ async def test_a_link_is_good_for_a_quarter_of_an_hour(
     assert (await submit(stranger, page, link)).status_code == 401
 
 
+async def test_a_link_that_comes_too_often_is_as_good_after_the_wait(
+    ansel: Ansel, code: OneTimeCode, clock: FakeClock
+) -> None:
+    limits = Limits(requests_of_a_key=1, requests_of_a_key_per_second=1.0)
+    app = build_app(ansel, sign_in_code=code, doors=Doors(limits=limits))
+    async with another(app) as before, another(app) as browser:
+        link = f"/sign-in/{code.issue().reveal()}"
+        await submit(before, await look(before, link), link)
+        link = f"/sign-in/{code.issue().reveal()}"
+        page = await look(browser, link)
+        assert (await submit(browser, page, link)).status_code == 429
+        clock.advance(timedelta(seconds=1))
+        assert (await submit(browser, page, link)).status_code == 303
+
+
+async def test_nor_is_one_used_up_while_the_session_before_cannot_be_ended(
+    stranger: httpx.AsyncClient, ansel: Ansel, code: OneTimeCode
+) -> None:
+    await by_key(stranger, KEY.reveal())
+    link = f"/sign-in/{code.issue().reveal()}"
+    page, kept = await look(stranger, link), stranger.cookies["anselai-3200"]
+    async with another(build_app(ends_nothing(ansel), sign_in_code=code)) as browser:
+        browser.cookies.set("anselai-3200", kept)
+        refused = await submit(browser, page, link)
+        assert (refused.status_code, "set-cookie" in refused.headers) == (503, False)
+    assert (await submit(stranger, page, link)).status_code == 303
+
+
+async def test_a_wrong_code_leaves_the_session_as_it_is(client: httpx.AsyncClient, code: OneTimeCode) -> None:
+    code.issue()
+    page = await look(client, "/sign-in/x")
+    assert (await submit(client, page, "/sign-in/x")).status_code == 401
+    assert (await client.get("/sync")).status_code == 200
+
+
 @pytest.mark.parametrize("text", ["x", "A" * 32, "%00", "é", "ansel"])
 async def test_a_code_that_was_not_given_signs_nobody_in(
     stranger: httpx.AsyncClient, code: OneTimeCode, text: str
@@ -242,12 +288,7 @@ async def test_nobody_is_told_to_be_signed_out_while_the_database_is_away(
     await by_key(stranger, KEY.reveal())
     kept = stranger.cookies["anselai-3200"]
     token = form_token((await stranger.get("/sync")).text)
-
-    class EndsNothing(MemoryEndedSessions):
-        end = away.end
-
-    memory = cast("MemoryEndedSessions", ansel.ended_sessions)
-    async with another(build_app(replace(ansel, ended_sessions=EndsNothing(store=memory.store)))) as browser:
+    async with another(build_app(ends_nothing(ansel))) as browser:
         browser.cookies.set("anselai-3200", kept)
         refused = await browser.post("/sign-out", data={"formToken": token})
         assert (refused.status_code, "set-cookie" in refused.headers) == (503, False)

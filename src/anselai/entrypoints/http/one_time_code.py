@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -27,12 +29,19 @@ class OneTimeCode:
         self.digest, self.until = _digest(code), self.clock.monotonic() + GOOD_FOR.total_seconds()
         return code
 
-    def take(self, code: Secret) -> bool:
-        """Whether it is the code, which then is good no more."""
+    @contextmanager
+    def taken(self, code: Secret) -> Iterator[bool]:
+        """Whether it is the code, which then is good no more, unless what is done with it fails."""
+        until = self.until
         good = hmac.compare_digest(self.digest, _digest(code)) and self.clock.monotonic() < self.until
         if good:
             self.until = 0.0
-        return good
+        try:
+            yield good
+        except BaseException:
+            if good:
+                self.until = until
+            raise
 
 
 def _digest(code: Secret) -> bytes:

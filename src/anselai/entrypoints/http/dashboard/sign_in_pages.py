@@ -75,9 +75,10 @@ class SignInPages:
         return self.pages.render(request, "sign_in_by_link.html", code=request.path_params["code"])
 
     async def by_link(self, request: Request) -> Response:
-        if not self.code.take(Secret(request.path_params["code"])):
-            return self._form(request, "/", wrong=_NO_CODE)
-        return await self._let_in(request, LINK, "/")
+        with self.code.taken(Secret(request.path_params["code"])) as is_good:
+            if not is_good:
+                return self._form(request, "/", wrong=_NO_CODE)
+            return await self._let_in(request, LINK, "/")
 
     async def sign_out(self, request: Request) -> Response:
         caller = caller_in(request)
