@@ -180,9 +180,14 @@ def test_beyond_this_machine_it_starts_only_behind_keys_of_ones_own(
 
 @pytest.mark.parametrize("command", ["serve", "scheduler"])
 @pytest.mark.parametrize(
-    "settings", [{"ANSELAI_TRUSTED_PROXIES": "127.0.0.1"}, {"ANSELAI_ALLOWED_HOSTS": "localhost, studio.example"}]
+    "settings",
+    [
+        {"ANSELAI_TRUSTED_PROXIES": "127.0.0.1"},
+        {"ANSELAI_ALLOWED_HOSTS": "localhost, studio.example"},
+        {"ANSELAI_CORS_ORIGINS": "https://studio.example"},
+    ],
 )
-def test_nor_is_it_open_to_all_behind_a_proxy_that_others_reach(
+def test_nor_is_it_open_to_all_behind_a_proxy_or_to_a_site_that_others_reach(
     empty_home: Home, command: str, settings: dict[str, str]
 ) -> None:
     done = empty_home.run(command, ANSELAI_AUTH="off", ANSELAI_METRICS_PORT="0", **settings)

@@ -14,6 +14,8 @@ def check_exposure(settings: Settings) -> None:
         )
     if not settings.auth and settings.trusted_proxies:
         raise InvalidSettings("ANSELAI_TRUSTED_PROXIES lets others in, and ANSELAI_AUTH is off. Remove one of them.")
+    if not settings.auth and settings.cors_origins:
+        raise InvalidSettings("ANSELAI_CORS_ORIGINS lets other sites in, and ANSELAI_AUTH is off. Remove one of them.")
     if is_loopback(settings.host):
         return
     where = f"ANSELAI_HOST is {settings.host}, which others than this machine can reach"
