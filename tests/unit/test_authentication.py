@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import ModuleType
@@ -33,10 +33,14 @@ CREATED = Deed(studio="default", actor=deed_of("", AuditAction.KEY_CREATED).acto
 
 @dataclass(slots=True, kw_only=True)
 class ObservedKeys(ApiKeys):
-    """Keys in memory that say how often they were looked up, and that are away when told so."""
+    """Keys in memory that say how often they were looked up, and that are away when told so.
+
+    `meanwhile` happens once, between finding a key and telling it.
+    """
 
     kept: MemoryApiKeys
     looked_up: int = 0
+    meanwhile: Callable[[], Awaitable[None]] | None = None
     writes_fail: bool = False
 
     async def add(self, key: ApiKey, deed: Deed) -> None:
@@ -44,7 +48,11 @@ class ObservedKeys(ApiKeys):
 
     async def find(self, key_id: UUID) -> ApiKey | None:
         self.looked_up += 1
-        return await self.kept.find(key_id)
+        found, meanwhile = await self.kept.find(key_id), self.meanwhile
+        self.meanwhile = None
+        if meanwhile is not None:
+            await meanwhile()
+        return found
 
     async def list(self, studio: str) -> Sequence[ApiKey]:
         return await self.kept.list(studio)
@@ -164,6 +172,22 @@ async def test_a_key_that_is_forgotten_is_looked_up_at_once(keys: ObservedKeys, 
         await door.by_text(text)
     with pytest.raises(Unauthenticated):
         await door.by_id(key.id)
+
+
+@pytest.mark.parametrize("by_text", [True, False])
+async def test_a_key_that_is_revoked_here_while_it_is_looked_up_opens_no_more(
+    keys: ObservedKeys, door: Authenticator, by_text: bool
+) -> None:
+    key, text = await given_out(keys)
+
+    async def revoke() -> None:
+        await keys.revoke("default", key.id, CREATED)
+        door.forget(lambda known: known.key_id == key.id)
+
+    keys.meanwhile = revoke
+    with pytest.raises(Unauthenticated):
+        await (door.by_text(text) if by_text else door.by_id(key.id))
+    assert keys.looked_up == 2
 
 
 async def test_a_key_expires_to_the_instant_also_while_it_is_known(

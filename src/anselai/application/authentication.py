@@ -35,7 +35,7 @@ class KnownKey:
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Authenticator:
     """Knows keys that opened for KNOWN_FOR seconds. Both methods raise Unauthenticated and StoreUnavailable."""
 
@@ -43,6 +43,7 @@ class Authenticator:
     clock: Clock
     configured_key: Secret | None = None
     known: dict[bytes, KnownKey] = field(default_factory=dict, init=False, repr=False, compare=False)
+    forgotten: int = field(default=0, init=False, repr=False, compare=False)
 
     async def by_text(self, text: Secret | None) -> Principal:
         """Who has the key with this text. Whatever is wrong with it is told in the same words, at the same cost."""
@@ -53,7 +54,7 @@ class Authenticator:
             return known
         if self.configured_key is not None and hmac.compare_digest(hash_of(self.configured_key), digest):
             return CONFIGURED
-        key = await self.api_keys.find(read_key_text(given) or _NOBODY)
+        key = await self._find(read_key_text(given) or _NOBODY)
         matches = hmac.compare_digest(_NO_HASH if key is None else key.secret_hash, digest)
         if key is None or not matches:
             raise Unauthenticated
@@ -64,13 +65,14 @@ class Authenticator:
         known = self._known(key_id.bytes)  # 16 bytes, which are no SHA-256
         if known is not None:
             return known
-        key = await self.api_keys.find(key_id)
+        key = await self._find(key_id)
         if key is None:
             raise Unauthenticated
         return await self._let_in(key_id.bytes, key)
 
     def forget(self, whom: Callable[[Principal], bool]) -> None:
-        """Look these up again when they next come."""
+        """Look these up again when they next come, and whoever is being looked up."""
+        self.forgotten += 1
         for digest in [each for each, known in self.known.items() if whom(known.principal)]:
             del self.known[digest]
 
@@ -81,6 +83,13 @@ class Authenticator:
         if known.expires_at is not None and known.expires_at <= self.clock.now():
             return None
         return known.principal
+
+    async def _find(self, key_id: UUID) -> ApiKey | None:
+        while True:
+            forgotten = self.forgotten
+            key = await self.api_keys.find(key_id)
+            if self.forgotten <= forgotten:  # otherwise it may have been revoked while we asked
+                return key
 
     async def _let_in(self, digest: bytes, key: ApiKey) -> Principal:
         now = self.clock.now()
