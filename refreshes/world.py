@@ -125,14 +125,14 @@ class Port:
     def __getattr__(self, name: str) -> Any:
         process, method = self._process, getattr(self._port, name)
 
-        async def call(*args: Any, **named: Any) -> Any:
+        async def call(*args: Any) -> Any:
             world, dangers, chance = process.world, process.world.dangers, process.world.chance
             await process.step(f"before {name}")
             await self._take_time()
             if world.away_until > world.loop.time() or (not world.calm and chance.random() < dangers.refused):
                 raise StoreUnavailable
             process.check()
-            answer = await method(*args, **named)
+            answer = await method(*args)
             await process.step(f"after {name}")
             if not world.calm and chance.random() < dangers.lost_answer:
                 world.counts["answers of the store lost"] += 1

@@ -84,7 +84,7 @@ class RefreshKeeper:
             # Where tokens work again within a grace, an open question is not kept waiting until that is over.
             in_grace = room <= 0 and info.second_use is SecondUse.GRACE
             room = self.limits.at_once - busy[info.name] if in_grace else room
-            due = await self.connections.due_refreshes(info.name, room, HOLD, asked_only=in_grace) if room > 0 else ()
+            due = await self.connections.due_refreshes(info.name, room, HOLD, in_grace) if room > 0 else ()
             self._start(info, due)
             number += len(due)
         return number

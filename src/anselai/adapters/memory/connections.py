@@ -83,7 +83,7 @@ class MemoryConnections(Connections):
         return Refreshes(self.store).end(owner, before, after)
 
     async def due_refreshes(
-        self, platform: str, limit: int, hold: timedelta, *, asked_only: bool = False
+        self, platform: str, limit: int, hold: timedelta, asked_only: bool = False
     ) -> Sequence[PlatformConnection]:
         return Refreshes(self.store).due(platform, limit, hold, asked_only)
 

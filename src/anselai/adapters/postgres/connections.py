@@ -196,7 +196,7 @@ class PostgresConnections(Connections):
         return _swapped(row, before.key)
 
     async def due_refreshes(
-        self, platform: str, limit: int, hold: timedelta, *, asked_only: bool = False
+        self, platform: str, limit: int, hold: timedelta, asked_only: bool = False
     ) -> Sequence[PlatformConnection]:
         values = {"platform": platform, "limit": limit, "hold": hold, "asked_only": asked_only}
         return [to_connection(row) for row in await self.database.rows(DUE_REFRESHES, values, studio=EVERY_STUDIO)]

@@ -93,7 +93,7 @@ class Connections(Protocol):
 
     @abstractmethod
     async def due_refreshes(
-        self, platform: str, limit: int, hold: timedelta, *, asked_only: bool = False
+        self, platform: str, limit: int, hold: timedelta, asked_only: bool = False
     ) -> Sequence[PlatformConnection]:
         """Hand out at most `limit` connections of a platform whose refresh is due, the longest due first; with
         `asked_only` those with an open question.
