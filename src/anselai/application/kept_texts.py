@@ -6,6 +6,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Final
 
+from anselai.domain.connection import Credentials
 from anselai.domain.errors import ClientBug
 from anselai.domain.ports.platform_client import Batch
 from anselai.domain.records import Record
@@ -15,9 +16,9 @@ from anselai.domain.secret import Secret
 FEWEST: Final = 16  # characters of a token: a shorter one may well stand in an id or a text by chance
 
 
-def long_enough(tokens: Iterable[Secret]) -> Iterable[Secret]:
-    """Those of these tokens for which a batch may be refused."""
-    return (each for each in tokens if len(each.reveal()) >= FEWEST)
+def long_enough(credentials: Iterable[Credentials]) -> Iterable[Secret]:
+    """Their tokens, but for those that are too short for a batch to be refused for them."""
+    return (token for each in credentials for token in each.tokens if len(token.reveal()) >= FEWEST)
 
 
 def refuse_tokens(batch: Batch, tokens: KnownSecrets) -> None:

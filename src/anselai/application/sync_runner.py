@@ -55,7 +55,7 @@ class RunProgress:
     batches_stored: int = 0
     empty_handed: bool = False  # a batch came that brought nothing
     credentials: tuple[Credentials, ...] = field(default=(), repr=False)  # all that the client was given
-    tokens: KnownSecrets = field(default_factory=KnownSecrets, repr=False)  # and what it must not give back
+    tokens: KnownSecrets | None = field(default=None, repr=False)  # and must not give back, once it gives anything
     connection: PlatformConnection | None = None  # as it was when the platform was last called
 
 
@@ -168,7 +168,7 @@ class SyncRunner:
         progress.connection = connection
         credentials = self.vault.open_credentials(connection)
         progress.credentials += (credentials,)
-        progress.tokens.add(long_enough(credentials.tokens))
+        progress.tokens = None
         request = FetchRequest(
             key=connection.key,
             account_id=connection.account_id,
@@ -195,6 +195,8 @@ class SyncRunner:
         progress.api_calls += batch.api_calls
         progress.simulated = progress.simulated or batch.simulated
         if batch.records or batch.cursor != progress.cursor:
+            if progress.tokens is None:
+                progress.tokens = KnownSecrets.of(long_enough(progress.credentials))
             refuse_tokens(batch, progress.tokens)
             await self.records.store(claimed.job.lease, batch.records, batch.cursor)
             progress.records += len(batch.records)

@@ -77,7 +77,8 @@ class KnownSecrets:
         given = tuple(secrets)
         self.waiting.extend(given)
         if self.most is not None:
-            self.held.update((id(each), each) for each in given)
+            for each in given:
+                self.held[id(each)] = each
 
     def found_in(self, text: str) -> Iterator[tuple[int, int]]:
         """Where a spelling begins and ends."""

@@ -32,7 +32,7 @@ WITH connection AS (
     RETURNING {job_rows.COLUMNS}
 ), too_many AS (
     SELECT FROM sync_jobs
-    WHERE studio = %(studio)s AND trigger = 'manual' AND created_at > statement_timestamp() - %(count_for)s
+    WHERE studio = %(studio)s AND slot_at IS NULL AND created_at > statement_timestamp() - %(count_for)s
     OFFSET %(most_syncs)s - 1 LIMIT 1
 ), added AS (
     INSERT INTO sync_jobs (id, studio, platform, frequency, trigger, state, run_after)

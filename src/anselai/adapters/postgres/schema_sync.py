@@ -72,14 +72,8 @@ platform_connections = Table(
     CheckConstraint("(refresh_owner IS NULL) = (refresh_lease_expires_at IS NULL)", name="refresh_right"),
     CheckConstraint("(refresh_asked_at IS NULL) = (refresh_asked_by IS NULL)", name="refresh_question"),
     # Every run rewrites its connection's row; with room on the page, no index has to follow (a HOT update).
-    postgresql_with={"fillfactor": "70"},
+    postgresql_with={"fillfactor": "50"},
 )
-Index(
-    "ix_platform_connections_token_expires_at",
-    platform_connections.c.token_expires_at,
-    postgresql_where=text("status = 'active'"),
-)
-
 Index(
     "ix_platform_connections_refresh_at",
     platform_connections.c.refresh_at,
@@ -153,8 +147,6 @@ sync_jobs = Table(
     Column("last_error_class", Text),
     Column("last_error_code", Text),
     Column("last_error", Text),
-    # A slot has one job for ever. Manual jobs have no slot, and NULLs do not collide.
-    UniqueConstraint("studio", "platform", "frequency", "slot_at", name="slot"),
     one_of("frequency", Frequency),
     one_of("trigger", (Trigger.SCHEDULE, Trigger.MANUAL)),
     one_of("state", JobState),
@@ -162,6 +154,17 @@ sync_jobs = Table(
     CheckConstraint("(state = 'running') = (lease_expires_at IS NOT NULL)", name="lease"),
     CheckConstraint("(state IN ('queued', 'running')) = (finished_at IS NULL)", name="finished"),
 )
+# A slot has one job for ever. Manual jobs have no slot; they are counted by the day. Each job is in one of the two.
+Index(
+    "uq_sync_jobs_slot",
+    sync_jobs.c.studio,
+    sync_jobs.c.platform,
+    sync_jobs.c.frequency,
+    sync_jobs.c.slot_at,
+    unique=True,
+    postgresql_where=text("slot_at IS NOT NULL"),
+)
+Index("ix_sync_jobs_manual", sync_jobs.c.studio, sync_jobs.c.created_at, postgresql_where=text("slot_at IS NULL"))
 Index(
     "uq_sync_jobs_active",
     sync_jobs.c.studio,
@@ -172,7 +175,6 @@ Index(
 )
 Index("ix_sync_jobs_queued", sync_jobs.c.run_after, postgresql_where=text("state = 'queued'"))
 Index("ix_sync_jobs_running", sync_jobs.c.lease_expires_at, postgresql_where=text("state = 'running'"))
-Index("ix_sync_jobs_manual", sync_jobs.c.studio, sync_jobs.c.created_at, postgresql_where=text("trigger = 'manual'"))
 Index("ix_sync_jobs_finished", sync_jobs.c.finished_at, postgresql_where=text("finished_at IS NOT NULL"))
 
 # What an Idempotency-Key asked for, so that asking again within a day is answered with the same job.

@@ -1,4 +1,4 @@
-"""Sessions that were signed out, how many syncs a studio asked for, and keys and refreshes that ended for good."""
+"""Sessions, keys and refreshes that ended, how many syncs a studio asked for, and fewer entries of indexes."""
 
 from alembic import op
 
@@ -15,8 +15,17 @@ def upgrade() -> None:
         )
     """)
     op.execute("CREATE INDEX ix_ended_sessions_ends_at ON ended_sessions (ends_at)")
-    op.execute("CREATE INDEX ix_sync_jobs_manual ON sync_jobs (studio, created_at) WHERE trigger = 'manual'")
+    # Each job is in one of the two, since each step of its life costs an entry in each.
+    op.execute("ALTER TABLE sync_jobs DROP CONSTRAINT uq_sync_jobs_slot")
+    op.execute("""
+        CREATE UNIQUE INDEX uq_sync_jobs_slot ON sync_jobs (studio, platform, frequency, slot_at)
+        WHERE slot_at IS NOT NULL
+    """)
+    op.execute("CREATE INDEX ix_sync_jobs_manual ON sync_jobs (studio, created_at) WHERE slot_at IS NULL")
     op.execute("ALTER TABLE platform_connections ADD COLUMN refresh_ended boolean NOT NULL DEFAULT false")
+    # Every sync writes its connection: half of a page is left for that, so that no index has to follow.
+    op.execute("ALTER TABLE platform_connections SET (fillfactor = 50)")
+    op.execute("DROP INDEX ix_platform_connections_token_expires_at")  # nothing asks by it any more
     op.execute("""
         UPDATE platform_connections SET refresh_ended = true
         WHERE status = 'expired' AND refresh_at IS NULL AND last_error_code IN ('PLATFORM_AUTH', 'REFRESH_UNANSWERED')
@@ -46,6 +55,15 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP TRIGGER stays_revoked ON api_keys")
     op.execute("DROP FUNCTION api_key_stays_revoked()")
+    op.execute("ALTER TABLE platform_connections SET (fillfactor = 70)")
+    op.execute("""
+        CREATE INDEX ix_platform_connections_token_expires_at ON platform_connections (token_expires_at)
+        WHERE status = 'active'
+    """)
     op.execute("ALTER TABLE platform_connections DROP COLUMN refresh_ended")
     op.execute("DROP INDEX ix_sync_jobs_manual")
+    op.execute("DROP INDEX uq_sync_jobs_slot")
+    op.execute("""
+        ALTER TABLE sync_jobs ADD CONSTRAINT uq_sync_jobs_slot UNIQUE (studio, platform, frequency, slot_at)
+    """)
     op.execute("DROP TABLE ended_sessions")
