@@ -147,6 +147,12 @@ class EnqueueingContract:
         stores.pass_time(HOUR)
         assert len(await stores.claim()) == 1
 
+    async def test_but_one_that_waits_for_a_pause_of_our_own_does_not_once_somebody_asks(self, stores: Stores) -> None:
+        await stores.connect()
+        await _rate_limited(stores, "PLATFORM_PAUSED")
+        await stores.jobs.enqueue(some_id(), GOOGLE, Frequency.HOURLY)
+        assert len(await stores.claim()) == 1
+
     async def test_a_rate_limit_of_an_earlier_attempt_holds_back_no_later_one(self, stores: Stores) -> None:
         await stores.connect()
         await _rate_limited(stores)
@@ -218,7 +224,7 @@ class ClaimingContract:
         assert second.job.fence > first.fence
 
 
-async def _rate_limited(stores: Stores) -> None:
+async def _rate_limited(stores: Stores, code: str = "SLOW_DOWN") -> None:
     lease = (await stores.running()).job.lease
     await stores.jobs.finish(
         [
@@ -227,7 +233,7 @@ async def _rate_limited(stores: Stores) -> None:
                 outcome=Outcome.RETRYING,
                 retry_in=HOUR,
                 error_class=FailureClass.RATE_LIMITED,
-                error_code="SLOW_DOWN",
+                error_code=code,
             )
         ]
     )

@@ -139,6 +139,20 @@ async def test_nor_does_one_whose_refresh_token_no_key_opens(ansel: Ansel, flick
     assert says(await stored(ansel)) == says(refused)
 
 
+async def test_but_an_open_question_is_asked_again_where_that_may_still_bring_tokens(clock: FakeClock) -> None:
+    flickr = platform(second_use=SecondUse.GRACE)
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await connect(ansel)
+        flickr.failures.append(AuthFailure("invalid_grant"))
+        await refreshed(ansel)
+        clock.advance(MINUTE)
+        flickr.failures.append(AnswerLost("cut"))
+        await refreshed(ansel)
+        clock.advance(MINUTE / 2)
+        assert await ansel.worker.keeper.tick() == 1
+        assert (await stored(ansel)).status is ConnectionStatus.ACTIVE
+
+
 class Denying(Refreshed):
     """Takes no access token for a while."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from anselai.application.ansel import Ansel
 from anselai.application.platform_trouble import AT_RISK, LONGEST_PAUSE, TROUBLE_PAUSE, TROUBLED_AFTER
+from anselai.application.refresh_keeper import KeeperLimits
 from anselai.application.token_refresh import WAIT_FOR_OTHERS
 from anselai.container import open_in_memory
 from anselai.domain.connection import ConnectionKey, ConnectionStatus, PlatformConnection
@@ -29,6 +30,7 @@ from tests.simulation.virtual_time import StoreClock, virtual_loop
 from tests.unit.refreshed_platform import HOUR, KEY, Refreshed, connect, platform
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
+AT_ONCE = KeeperLimits().at_once
 FLEET = [f"studio-{number}" for number in range(3 * AT_RISK)]
 
 
@@ -120,8 +122,41 @@ async def test_a_platform_that_answers_a_person_is_left_in_peace_no_longer(
         await refresher.refresh(first.key, seen=first)
     with pytest.raises(PlatformPaused):
         await refresher.refresh(second.key, seen=second)
+    clock.advance(SECOND)
     await refresher.refresh(second.key)
     assert (await refresher.refresh(third.key, seen=third)).token_version == 2
+
+
+@pytest.mark.parametrize("answer", [None, AuthFailure("invalid_grant")])
+async def test_answers_that_were_on_their_way_before_a_pause_do_not_end_it(
+    clock: FakeClock, answer: Exception | None
+) -> None:
+    flickr = platform(second_use=SecondUse.WORKS)
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await connect_fleet(ansel)
+        clock.advance(HOUR - MINUTE)
+        flickr.failures.extend([RateLimited("the app's", 5 * MINUTE)] * 2 + ([answer] if answer is not None else []))
+        assert await ansel.worker.keeper.tick() == AT_ONCE
+        assert len(flickr.given) == AT_ONCE
+
+
+async def test_a_sync_that_waits_long_waits_longer_each_time(clock: FakeClock) -> None:
+    flickr = platform(second_use=SecondUse.WORKS)
+    async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
+        await connect(ansel)
+        clock.advance(2 * HOUR)
+        job, trouble = await ansel.scheduler.run_sync_now("flickr"), ansel.connections.refresher.trouble_of("flickr")
+        for _ in range(360):
+            trouble.paused_until = clock.monotonic() + MINUTE.total_seconds()
+            await ansel.worker.drain()
+            clock.advance(10 * SECOND)
+        waiting = await ansel.scheduler.get_job(job.id)
+        assert (waiting.state, waiting.error_code) == (JobState.QUEUED, "PLATFORM_PAUSED")
+        assert 10 <= waiting.attempt <= 18
+        trouble.paused_until = 0.0
+        await ansel.scheduler.run_sync_now("flickr")
+        await ansel.worker.drain()
+        assert (await ansel.scheduler.get_job(job.id)).state is JobState.SUCCEEDED, "who asks does not wait"
 
 
 @pytest.mark.parametrize("answer", [None, AuthFailure("invalid_grant")])

@@ -13,7 +13,7 @@ from anselai.application.platform_trouble import LONGEST_PAUSE, TROUBLE_PAUSE, T
 from anselai.application.refresh_keeper import RefreshKeeper
 from anselai.container import open_in_memory
 from anselai.domain.connection import ConnectionKey, ConnectionStatus
-from anselai.domain.errors import AnswerLost, AuthFailure, RateLimited, TransientFailure
+from anselai.domain.errors import AnswerLost, AuthFailure, RateLimited, RightsMissing, TransientFailure
 from anselai.domain.refreshing import SecondUse
 from anselai.domain.sync_job import JobState
 from tests.fakes import NOON, FakeClock
@@ -168,10 +168,25 @@ async def test_the_rate_limit_of_one_connection_stops_no_other(
     assert len(flickr.given) == 9
 
 
+async def test_rights_that_are_missing_are_told(
+    ansel: Ansel, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_not_ours(*_: object) -> None:
+        raise RightsMissing("permission denied for table platform_connections")
+
+    keeper = ansel.worker.keeper
+    monkeypatch.setattr(type(keeper.connections), "due_refreshes", is_not_ours)
+    running = asyncio.create_task(keeper.run())
+    await asyncio.sleep(0.01)
+    keeper.stop()
+    await running
+    assert "permission denied for table platform_connections" in caplog.text
+
+
 def test_nor_does_it_when_it_is_limited_again() -> None:
     trouble, key = PlatformTrouble(), ConnectionKey("default", "flickr")
-    trouble.note(key, RateLimited("your quota", 300), 0.0)
-    trouble.note(key, RateLimited("your quota", 300), 300.0)
+    trouble.note(key, RateLimited("your quota", 300), 0.0, 0.0)
+    trouble.note(key, RateLimited("your quota", 300), 300.0, 300.0)
     assert trouble.paused_until <= 300.0
 
 

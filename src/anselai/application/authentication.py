@@ -108,5 +108,5 @@ class Authenticator:
     async def _note_use(self, key: ApiKey) -> None:
         try:
             await self.api_keys.note_use(key.id, USE_NOTED_EVERY)
-        except StoreUnavailable:
-            _log.warning("The use of the API key %s could not be noted: the database does not answer", key.id)
+        except StoreUnavailable as unavailable:
+            _log.warning("The use of the API key %s could not be noted: %s", key.id, unavailable)

@@ -37,16 +37,17 @@ class PlatformTrouble:
     failures: int = 0
     failed: set[ConnectionKey] = field(default_factory=set)
     limited: ConnectionKey | None = None
-    paused_until: float = 0.0  # of the monotonic clock
+    paused_at: float = 0.0  # of the monotonic clock
+    paused_until: float = 0.0
     asking: int = 0
 
-    def note(self, key: ConnectionKey, failure: PlatformFailure, now: float) -> None:
+    def note(self, key: ConnectionKey, failure: PlatformFailure, asked_at: float, now: float) -> None:
         """A lost answer may have cost a connection, so already the first one counts as trouble, and each that is risked
         after it is risked later. One that refuses a grant is an answer.
         """
         is_lost = isinstance(failure, RefreshUnanswered)
         if isinstance(failure, AuthFailure) and not is_lost:
-            self.over()
+            self.over(asked_at)
             return
         self.failures = max(self.failures + (key not in self.failed), TROUBLED_AFTER if is_lost else 0)
         self.failed.add(key)
@@ -58,12 +59,15 @@ class PlatformTrouble:
             self.limited = key
             if failure.retry_after is not None and before not in (None, key):
                 pause = failure.retry_after.total_seconds()
-        self.paused_until = max(self.paused_until, now + min(pause, LONGEST_PAUSE))
+        if pause:
+            self.paused_at, self.paused_until = now, max(self.paused_until, now + min(pause, LONGEST_PAUSE))
 
-    def over(self) -> None:
-        """It answers."""
-        self.failures, self.limited, self.paused_until = 0, None, 0.0
+    def over(self, asked_at: float) -> None:
+        """It answers. That ends a pause if it was asked in it: what was on its way before says nothing."""
+        self.failures, self.limited = 0, None
         self.failed.clear()
+        if asked_at > self.paused_at:
+            self.paused_until = 0.0
 
     def room(self, at_once: int, busy: int, now: float) -> int:
         """How many more connections may ask, where otherwise so many do at once: none in a pause, and after it one,

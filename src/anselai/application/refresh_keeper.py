@@ -71,7 +71,9 @@ class RefreshKeeper:
     async def _look(self) -> int:
         try:
             return await self._start_due()
-        except StoreUnavailable:
+        except StoreUnavailable as unavailable:
+            if unavailable.code != StoreUnavailable.code:
+                log.error("No token is refreshed: %s", unavailable)
             return 0
         except Exception:
             log.exception("Looking for tokens to refresh met something unforeseen and goes on.")

@@ -20,6 +20,7 @@ from anselai.domain.errors import (
     LeaseLost,
     NoRefreshToken,
     PlatformFailure,
+    PlatformPaused,
     RateLimited,
     RefreshInProgress,
     StoreUnavailable,
@@ -35,6 +36,7 @@ from anselai.domain.scrubbing import KnownSecrets
 from anselai.domain.sync_job import AttemptResult, ClaimedJob, Outcome
 
 MOST_API_CALLS = 1_000_000  # in one batch
+LONGEST_WAIT = timedelta(minutes=5)  # of a sync for a platform that gives no new tokens
 
 
 class Stalled(ClientBug):
@@ -96,7 +98,7 @@ class SyncRunner:
             failure_class,
             so_far=retry.Failures(without_progress=job.failures, with_progress=job.partial_failures),
             made_progress=progress.batches_stored > 0,
-            retry_after=_retry_after(error),
+            retry_after=_retry_after(error, job.attempt),
             jitter=random.random(),  # noqa: S311  jitter, not a secret
         )
         result = AttemptResult(
@@ -227,8 +229,10 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_API_CALLS
 
 
-def _retry_after(error: Exception) -> timedelta | None:
+def _retry_after(error: Exception, attempt: int) -> timedelta | None:
     wait = error.retry_after if isinstance(error, RateLimited) else None
+    if isinstance(error, PlatformPaused) and wait is not None:  # nobody knows how long: each wait is longer, up to some
+        return max(wait, min(wait * attempt, LONGEST_WAIT))
     return wait if isinstance(wait, timedelta) else None
 
 

@@ -206,9 +206,9 @@ class TokenRefresher:
             raise
         except PlatformFailure as failure:
             told = refresh_outcome.told(info, failure, self._now(turn))
-            self.trouble_of(info.name).note(stored.key, told, self.clock.monotonic())
+            self.trouble_of(info.name).note(stored.key, told, turn.taken_at, self.clock.monotonic())
             return await self._fail(info, turn, told)
-        self.trouble_of(info.name).over()
+        self.trouble_of(info.name).over(turn.taken_at)
         self.telemetry.token_refreshed(stored.key.platform, RefreshOutcome.SUCCEEDED)
         return await self._store(turn, renewed)
 

@@ -307,7 +307,7 @@ class PlatformPaused(RateLimited):
 
     def __init__(self, label: str, retry_after: timedelta) -> None:
         super().__init__(
-            f"{label} is left in peace for a while, since it gives others no new tokens. It is asked again by itself.",
+            f"{label} is left in peace for a while: it is slow, or gives others no new tokens. This is tried again.",
             retry_after,
         )
 

@@ -20,6 +20,7 @@ from anselai.domain.errors import (
     JobEnded,
     LeaseLost,
     NotFound,
+    PlatformPaused,
     TooManyIdempotencyKeys,
     TooManySyncs,
 )
@@ -242,7 +243,7 @@ class MemorySyncJobs(SyncJobs):
                 last_error=result.error_message,
             )
         )
-        if again and result.error_class is FailureClass.RATE_LIMITED:
+        if again and result.error_class is FailureClass.RATE_LIMITED and result.error_code != PlatformPaused.code:
             self.store.rate_limited.add(job.id)
         self.store.log.add(result_row(job, result, now))
         self._tell_connection(job.key, result, now)

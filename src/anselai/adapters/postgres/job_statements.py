@@ -28,7 +28,7 @@ WITH connection AS (
 ), forwarded AS (
     UPDATE sync_jobs SET run_after = statement_timestamp()
     WHERE id = (SELECT id FROM active) AND state = 'queued' AND run_after > statement_timestamp()
-        AND last_error_class IS DISTINCT FROM 'rate_limited'
+        AND (last_error_class IS DISTINCT FROM 'rate_limited' OR last_error_code = 'PLATFORM_PAUSED')
     RETURNING {job_rows.COLUMNS}
 ), too_many AS (
     SELECT FROM sync_jobs
