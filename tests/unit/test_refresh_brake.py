@@ -145,7 +145,8 @@ async def test_a_sync_that_waits_long_waits_longer_each_time(clock: FakeClock) -
     async with open_in_memory(plugins=[flickr], clock=clock) as ansel:
         await connect(ansel)
         clock.advance(2 * HOUR)
-        job, trouble = await ansel.scheduler.run_sync_now("flickr"), ansel.connections.refresher.trouble_of("flickr")
+        trouble = ansel.connections.refresher.trouble_of("flickr")
+        job = await ansel.scheduler.run_sync_now("flickr", "daily")
         for _ in range(360):
             trouble.paused_until = clock.monotonic() + MINUTE.total_seconds()
             await ansel.worker.drain()
@@ -154,7 +155,7 @@ async def test_a_sync_that_waits_long_waits_longer_each_time(clock: FakeClock) -
         assert (waiting.state, waiting.error_code) == (JobState.QUEUED, "PLATFORM_PAUSED")
         assert 10 <= waiting.attempt <= 18
         trouble.paused_until = 0.0
-        await ansel.scheduler.run_sync_now("flickr")
+        await ansel.scheduler.run_sync_now("flickr", "daily")
         await ansel.worker.drain()
         assert (await ansel.scheduler.get_job(job.id)).state is JobState.SUCCEEDED, "who asks does not wait"
 
