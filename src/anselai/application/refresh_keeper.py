@@ -14,6 +14,7 @@ from anselai.domain.errors import (
     AuthFailure,
     ConnectionNotFound,
     NoRefreshToken,
+    RightsMissing,
     StoreUnavailable,
 )
 from anselai.domain.ports.clock import Clock
@@ -71,9 +72,10 @@ class RefreshKeeper:
     async def _look(self) -> int:
         try:
             return await self._start_due()
-        except StoreUnavailable as unavailable:
-            if unavailable.code != StoreUnavailable.code:
-                log.error("No token is refreshed: %s", unavailable)
+        except RightsMissing as missing:
+            log.error("No token is refreshed: %s", missing)
+            return 0
+        except StoreUnavailable:
             return 0
         except Exception:
             log.exception("Looking for tokens to refresh met something unforeseen and goes on.")

@@ -63,7 +63,7 @@ def after(
         state = after_failure(state, now, jitter)
     if stored.needs_new_tokens:  # a person tried all the same: it stays as it is, and is not tried by itself
         at = state.at if state.asked_at is not None and info.second_use is SecondUse.GRACE else None
-        return replace(stored, refresh=replace(state, at=at, ended=True))
+        return replace(stored, refresh=replace(state, at=at))
     reason = f"{str(failure).rstrip('. ')}. New tokens are asked for again at {state.at:%H:%M:%S} UTC."
     return replace(stored.marked(stored.status, now=now, code=failure.code, reason=reason), refresh=state)
 

@@ -28,6 +28,7 @@ from anselai.domain.errors import (
     PlatformFailure,
     RefreshInProgress,
     RefreshUnanswered,
+    RightsMissing,
     StoreUnavailable,
     TokenUnreadable,
 )
@@ -235,7 +236,7 @@ class TokenRefresher:
             except StoreUnavailable as unavailable:
                 if self.clock.monotonic() > give_up_at:
                     raise
-                if not told and unavailable.code != StoreUnavailable.code:
+                if not told and isinstance(unavailable, RightsMissing):
                     log.error("What the refresh of a %s token brought is kept: %s", after.key.platform, unavailable)
                     told = True
             await asyncio.sleep(STORE_AGAIN.total_seconds())

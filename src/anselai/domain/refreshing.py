@@ -3,7 +3,7 @@
 Backoff is exponential with full jitter (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
@@ -88,24 +88,19 @@ def after_failure(state: RefreshState, now: datetime, jitter: float) -> RefreshS
     ceiling = min(BASE_DELAY * 2 ** min(failures, 16), LONGEST_DELAY)
     not_before = now + COOLDOWN
     at = max(not_before, now + ceiling * jitter)
-    return RefreshState(at=at, asked_at=state.asked_at, failures=failures, not_before=not_before)
+    return replace(state, at=at, failures=failures, not_before=not_before)
 
 
 def after_rate_limit(state: RefreshState, now: datetime, said: timedelta | None, jitter: float) -> RefreshState:
     """As long as the platform said, and up to a tenth longer, so that those who wait do not all come at once."""
     wait = min(max(said if said is not None else RATE_LIMIT_DELAY, timedelta(seconds=1)), LONGEST_RATE_LIMIT)
-    return RefreshState(
-        at=now + wait * (1 + jitter / 10),
-        asked_at=state.asked_at,
-        failures=state.failures + 1,
-        not_before=now + wait,
-    )
+    return replace(state, at=now + wait * (1 + jitter / 10), failures=state.failures + 1, not_before=now + wait)
 
 
 def after_silence(state: RefreshState, now: datetime, grace: timedelta) -> RefreshState:
     """The next attempt while a token works once more: soon, since the grace ends, but not in a rush."""
     wait = min(SOON * 2 ** min(state.failures, 16), grace / SHARES_OF_GRACE, COOLDOWN)
-    return RefreshState(at=now + wait, asked_at=state.asked_at, failures=state.failures + 1, not_before=now + wait)
+    return replace(state, at=now + wait, failures=state.failures + 1, not_before=now + wait)
 
 
 def may_ask(second_use: SecondUse, grace: timedelta, open_for: timedelta | None) -> bool:

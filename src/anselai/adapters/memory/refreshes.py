@@ -51,8 +51,11 @@ class Refreshes:
 
     def due(self, platform: str, limit: int, hold: timedelta, asked_only: bool) -> Sequence[PlatformConnection]:
         now = self.store.clock.now()
-        due = [each for each in self.store.connections.values() if self._is_free_and_due(each, platform, now)]
-        due = [each for each in due if each.refresh.asked_at is not None or not asked_only]
+        due = [
+            each
+            for each in self.store.connections.values()
+            if self._is_free_and_due(each, platform, now) and (each.refresh.asked_at is not None or not asked_only)
+        ]
         due.sort(key=lambda each: each.refresh.at or now)
         return [self._put(replace(each, refresh=replace(each.refresh, at=now + hold))) for each in due[: max(limit, 0)]]
 
